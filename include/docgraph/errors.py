@@ -1,0 +1,84 @@
+"""The errors that docgraph raises on purpose; each docstring is the sentence a person reads.
+
+An error is either *of the document* (recorded with it, never retried, the others go on) or *of the world*
+(a store is down: raised, and Airflow retries with back-off). No other module decides that question.
+"""
+
+from __future__ import annotations
+
+
+class DocgraphError(Exception):
+    """Something failed; the message says what, on which input, why and what to do."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Keep `message`; without one the class docstring is the message."""
+        super().__init__(message or (type(self).__doc__ or type(self).__name__).strip())
+
+
+class DocumentError(DocgraphError):
+    """This document can't be ingested as it is; mend the document and drop it again."""
+
+    #: Short machine-readable name of the reason, stored with the job.
+    code = "document_error"
+
+
+class DocumentTooLargeError(DocumentError):
+    """The document is larger than the limit; split it or raise the limit in config/ingest.yaml."""
+
+    code = "too_large"
+
+
+class DocumentEmptyError(DocumentError):
+    """The document has no text to index; add text or remove the file."""
+
+    code = "empty"
+
+
+class DocumentEncodingError(DocumentError):
+    """The document is not valid UTF-8 text; save it as UTF-8 and drop it again."""
+
+    code = "not_utf8"
+
+
+class UnsupportedFormatError(DocumentError):
+    """No reader exists for this kind of file; convert it to Markdown."""
+
+    code = "unsupported_format"
+
+
+class SnapshotMissingError(DocumentError):
+    """The bytes that the job names are not in the snapshot store; upload them again and resume the job."""
+
+    code = "snapshot_missing"
+
+
+class WorldError(DocgraphError):
+    """A service that docgraph needs did not do its part; it is retried, then look at that service's log."""
+
+
+class StoreUnavailableError(WorldError):
+    """A store can't be reached; check `make status` and the address in the settings."""
+
+
+class ArtifactDamagedError(WorldError):
+    """An artifact's checksum does not match its content; it is computed again."""
+
+
+class StaleAttemptError(WorldError):
+    """A newer attempt at this document has taken over; this attempt ends without a change."""
+
+
+class ReadConflictError(WorldError):
+    """The documents kept changing while they were read; ask again."""
+
+
+class ConfigurationError(DocgraphError):
+    """The configuration can't be used as it is; the message names the file and the key."""
+
+
+class JobNotFoundError(DocgraphError):
+    """No job has this id; `ingestctl status` lists the jobs."""
+
+
+class IllegalTransitionError(DocgraphError):
+    """The job is not in a state that allows this; `ingestctl status JOB` shows its state."""

@@ -1,0 +1,1 @@
+"""Frozen types and pure rules, without any I/O."""

@@ -1,0 +1,136 @@
+"""Where everything is: addresses, credentials and folders, from the environment or `$DOCGRAPH_HOME/.env`.
+
+Precedence: argument > environment (`DOCGRAPH_*`) > `$DOCGRAPH_HOME/.env` > default. What a dataset *contains* and how it is
+processed is `config/ingest.yaml` (`docgraph.config`); secrets are never read from YAML. Light on purpose: `ingestctl`
+imports this module at every start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from docgraph.errors import ConfigurationError
+
+DEFAULT_PORT_BASE = 9100
+PORT_OFFSETS: Mapping[str, int] = {
+    "redis": 1,
+    "neo4j-bolt": 2,
+    "neo4j-http": 3,
+    "qdrant": 4,
+    "embedder": 5,
+    "airflow": 6,
+    "sidecar": 8,
+}
+HOME_FOLDER = ".docgraph"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Addresses, credentials and folders of one deployment."""
+
+    home: Path
+    workspace: Path
+    port_base: int
+    config_file: Path
+    neo4j_uri: str
+    neo4j_user: str
+    neo4j_password: str
+    qdrant_url: str
+    qdrant_api_key: str | None
+    redis_url: str
+    embeddings_url: str
+    embeddings_api_key: str | None
+    service_url: str
+    token: str
+    airflow_api_url: str
+    airflow_user: str
+    airflow_password: str
+    watch_root: Path
+    reports_root: Path
+    artifacts_root: Path
+    snapshots_root: Path
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, home: Path | None = None) -> Settings:
+        """Read the settings for `home` (default: `DOCGRAPH_HOME`, else the nearest `.docgraph` upwards of the working directory).
+
+        Raises:
+            ConfigurationError: a value can't be read as what it has to be.
+        """
+        env = dict(os.environ if environ is None else environ)
+        home = (home or find_home(env)).absolute()
+        values = {**_read_env_file(home / ".env"), **env}
+        workspace = Path(values.get("DOCGRAPH_WORKSPACE") or (home.parent if home.name == HOME_FOLDER else home)).absolute()
+        base = _integer(values, "DOCGRAPH_PORT_BASE", DEFAULT_PORT_BASE)
+
+        def address(name: str, scheme: str) -> str:
+            return f"{scheme}://127.0.0.1:{base + PORT_OFFSETS[name]}"
+
+        def get(name: str, default: str) -> str:
+            return values.get(name) or default
+
+        return cls(
+            home=home,
+            workspace=workspace,
+            port_base=base,
+            config_file=Path(get("DOCGRAPH_CONFIG", str(_default_config_file(workspace)))),
+            neo4j_uri=get("DOCGRAPH_NEO4J_URI", address("neo4j-bolt", "bolt")),
+            neo4j_user=get("DOCGRAPH_NEO4J_USER", "neo4j"),
+            neo4j_password=get("DOCGRAPH_NEO4J_PASSWORD", ""),
+            qdrant_url=get("DOCGRAPH_QDRANT_URL", address("qdrant", "http")),
+            qdrant_api_key=values.get("DOCGRAPH_QDRANT_API_KEY") or None,
+            redis_url=get("DOCGRAPH_REDIS_URL", address("redis", "redis") + "/0"),
+            embeddings_url=get("DOCGRAPH_EMBEDDINGS_URL", address("embedder", "http") + "/v1"),
+            embeddings_api_key=values.get("DOCGRAPH_EMBEDDINGS_API_KEY") or None,
+            service_url=get("DOCGRAPH_SERVICE_URL", address("sidecar", "http")),
+            token=get("DOCGRAPH_TOKEN", ""),
+            airflow_api_url=get("AIRFLOW_API_URL", address("airflow", "http")),
+            airflow_user=get("AIRFLOW_USER", "admin"),
+            airflow_password=get("AIRFLOW_PASSWORD", ""),
+            watch_root=Path(get("DOCGRAPH_WATCH_ROOT", str(workspace / "ingest" / "watch"))),
+            reports_root=Path(get("DOCGRAPH_REPORTS_ROOT", str(workspace / "reports" / "ingest"))),
+            artifacts_root=Path(get("DOCGRAPH_ARTIFACTS_ROOT", str(home / "data" / "artifacts"))),
+            snapshots_root=Path(get("DOCGRAPH_SNAPSHOTS_ROOT", str(home / "data" / "snapshots"))),
+        )
+
+
+def find_home(env: Mapping[str, str]) -> Path:
+    """Find the data folder: `DOCGRAPH_HOME`, else the nearest `.docgraph` upwards of the working directory, else one here."""
+    if named := env.get("DOCGRAPH_HOME"):
+        return Path(named)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / HOME_FOLDER).is_dir():
+            return folder / HOME_FOLDER
+    return here / HOME_FOLDER
+
+
+def project_root() -> Path:
+    """Return the folder of the checkout (or site-packages) this code runs from."""
+    return Path(__file__).resolve().parents[2]
+
+
+def _default_config_file(workspace: Path) -> Path:
+    own = workspace / "config" / "ingest.yaml"
+    return own if own.is_file() else project_root() / "config" / "ingest.yaml"
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return {key: value for key, value in dotenv_values(path, interpolate=False).items() if value is not None}
+
+
+def _integer(values: Mapping[str, str], name: str, default: int) -> int:
+    raw = values.get(name)
+    if not raw:
+        return default
+    try:
+        return int(raw)
+    except ValueError as error:
+        raise ConfigurationError(f"{name}={raw!r} is not a whole number; set it to one or unset it.") from error

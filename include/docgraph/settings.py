@@ -63,7 +63,9 @@ class Settings:
         env = dict(os.environ if environ is None else environ)
         home = (home or find_home(env)).absolute()
         values = {**_read_env_file(home / ".env"), **env}
-        workspace = Path(values.get("DOCGRAPH_WORKSPACE") or (home.parent if home.name == HOME_FOLDER else home)).absolute()
+        workspace = Path(
+            values.get("DOCGRAPH_WORKSPACE") or (home.parent if home.name == HOME_FOLDER else home)
+        ).absolute()
         base = _integer(values, "DOCGRAPH_PORT_BASE", DEFAULT_PORT_BASE)
 
         def address(name: str, scheme: str) -> str:

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import neo4j
-from neo4j import exceptions as neo4j_errors
-
 from docgraph.errors import DocumentTooLargeError, StoreUnavailableError, WorldError
+from neo4j import exceptions as neo4j_errors
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,7 +30,9 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
                 "Neo4j refuses the user or password; check DOCGRAPH_NEO4J_USER and DOCGRAPH_NEO4J_PASSWORD (`make env`)."
             ) from error
         except (neo4j_errors.ServiceUnavailable, neo4j_errors.SessionExpired, OSError) as error:
-            raise StoreUnavailableError(f"Neo4j can't be reached: {error}. Check `make status` and Neo4j's log.") from error
+            raise StoreUnavailableError(
+                f"Neo4j can't be reached: {error}. Check `make status` and Neo4j's log."
+            ) from error
         except neo4j_errors.Neo4jError as error:
             if error.code == "Neo.TransientError.General.MemoryPoolOutOfMemoryError":
                 raise DocumentTooLargeError(
@@ -75,9 +76,7 @@ class Base:
     @translated
     def _read(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """Run one reading statement in a transaction of its own."""
-        records, _, _ = self._driver.execute_query(
-            query, parameters_=parameters, routing_=neo4j.RoutingControl.READ
-        )
+        records, _, _ = self._driver.execute_query(query, parameters_=parameters, routing_=neo4j.RoutingControl.READ)
         return [record.data() for record in records]
 
     @translated

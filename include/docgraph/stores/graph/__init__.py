@@ -1,0 +1,14 @@
+"""The graph store: all of docgraph's Cypher, in four rooms (schema, commits, reading, auditing) over one connection."""
+
+from __future__ import annotations
+
+from docgraph.stores.graph.reading import Reading
+
+from docgraph.stores.graph.commits import Commits
+from docgraph.stores.graph.schema import Schema
+
+__all__ = ["GraphStore"]
+
+
+class GraphStore(Schema, Commits, Reading):
+    """Neo4j as docgraph uses it: the truth about which sections exist."""

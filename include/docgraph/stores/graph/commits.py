@@ -1,0 +1,310 @@
+"""Writing to the graph: datasets, and the one transaction that makes a document's next generation visible.
+
+Lock the Document first, read after, decide by `model.protocol`, then write. Nothing else in docgraph changes a Document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import neo4j
+from docgraph.errors import DocumentTooLargeError
+from docgraph.model.commit import CommitRequest, CommitResult, SectionRow
+from docgraph.model.documents import Committed
+from docgraph.model.jobs import now
+from docgraph.model.protocol import Attempt, CommitDecision, decide_commit
+from docgraph.stores.graph.base import Base, translated
+from docgraph.stores.graph.schema import tag_token
+
+#: Rows sent with one statement; larger lists are cut, all inside the same transaction.
+ROWS_PER_STATEMENT = 1000
+
+_COMMITTED = (
+    "d.id AS document_id, d.generation AS generation, d.fence AS fence, d.owner AS owner, "
+    "d.version AS version, d.checksum AS checksum, d.pipeline AS pipeline, d:Tombstone AS deleted"
+)
+# A write takes the node's lock until the transaction ends; what is read in a *later* statement is what stands.
+_LOCK = "MERGE (d:Source {id: $id}) SET d._lock = 1"
+_READ_LOCKED = f"MATCH (d:Source {{id: $id}}) RETURN {_COMMITTED}"
+_READ_MANY = f"UNWIND $ids AS id MATCH (d:Source {{id: id}}) RETURN {_COMMITTED}"
+_ENTITIES_OF = "UNWIND $ids AS id MATCH (:Section {id: id})-[:MENTIONS]->(e:Entity) RETURN DISTINCT e.id AS id"
+# Ids come sorted, so that two documents that share entities lock them in the same order.
+_MERGE_ENTITIES = (
+    "UNWIND $rows AS row MERGE (e:Entity {id: row.id}) "
+    "ON CREATE SET e.kind = row.kind, e.name = row.name SET e.tag = $tag"
+)
+_DROP_RELATIONS = "UNWIND $ids AS id MATCH ()-[r:RELATES {section_id: id}]->() DELETE r"
+_DROP_LINKS = (
+    "MATCH (:Source {id: $id})-[r:LINKS_TO]->(t:Source) WHERE r.section_id IN $ids "
+    "WITH r, t.id AS target DELETE r RETURN DISTINCT target"
+)
+_DROP_MENTIONS = "UNWIND $ids AS id MATCH (:Section {id: id})-[r:MENTIONS]->() DELETE r"
+_DROP_SECTIONS = "UNWIND $ids AS id MATCH (s:Section {id: id}) DETACH DELETE s"
+_PRUNE_ENTITIES = (
+    "UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE NOT EXISTS { (:Section)-[:MENTIONS]->(e) } DETACH DELETE e"
+)
+_PRUNE_TARGETS = (
+    "UNWIND $ids AS id MATCH (t:Source {id: id}) WHERE NOT t:Document AND NOT t:Tombstone "
+    "AND NOT EXISTS { (:Source)-[:LINKS_TO]->(t) } DELETE t"
+)
+_WRITE_SECTIONS = (
+    "MATCH (d:Source {id: $id}) UNWIND $rows AS row "
+    "MERGE (s:Section {id: row.id}) SET s = row MERGE (d)-[:HAS_SECTION]->(s)"
+)
+_WRITE_MENTIONS = (
+    "UNWIND $rows AS row MATCH (s:Section {id: row.section}) MATCH (e:Entity {id: row.entity}) "
+    "CREATE (s)-[:MENTIONS {rule: row.rule}]->(e)"
+)
+_WRITE_RELATIONS = (
+    "UNWIND $rows AS row MATCH (a:Entity {id: row.source}) MATCH (b:Entity {id: row.target}) "
+    "CREATE (a)-[:RELATES {kind: row.kind, rule: row.rule, section_id: row.section}]->(b)"
+)
+_WRITE_LINKS = (
+    "MATCH (d:Source {id: $id}) UNWIND $rows AS row "
+    "MERGE (t:Source {id: row.target}) ON CREATE SET t.tag = $tag, t.source_uri = row.uri "
+    "CREATE (d)-[:LINKS_TO {anchor: row.anchor, text: row.text, section_id: row.section}]->(t)"
+)
+_WRITE_DOCUMENT = "MATCH (d:Source {id: $id}) SET d += $properties SET d:Document REMOVE d:Tombstone REMOVE d._lock"
+_WRITE_TOMBSTONE = "MATCH (d:Source {id: $id}) SET d += $properties SET d:Tombstone REMOVE d:Document REMOVE d._lock"
+_ADVANCE_FENCE = (
+    "MATCH (d:Source {id: $id}) SET d.fence = $fence, d.owner = $owner, d.tag = $tag REMOVE d._lock "
+    "FOREACH (_ IN CASE WHEN d:Document THEN [] ELSE [1] END | "
+    "SET d:Tombstone, d.generation = [], d.version = coalesce(d.version, 0))"
+)
+
+
+class _RefusedError(Exception):
+    """Leaves the transaction function so that even the lock (which may have created the node) is rolled back."""
+
+    def __init__(self, result: CommitResult) -> None:
+        super().__init__(result.decision)
+        self.result = result
+
+
+class Commits(Base):
+    """The writing half of the graph store."""
+
+    def ensure_dataset(self, tag: str, embedding_version: str) -> dict[str, Any]:
+        """Return the dataset's node, made with `embedding_version` where there is none: `{tag, embedding_version, building}`."""
+        rows = self._write(
+            "MERGE (d:Dataset {tag: $tag}) ON CREATE SET d.embedding_version = $version, d.created_at = $now "
+            "RETURN d.tag AS tag, d.embedding_version AS embedding_version, d.building AS building",
+            tag=tag,
+            version=embedding_version,
+            now=now(),
+        )
+        return rows[0]
+
+    def dataset(self, tag: str) -> dict[str, Any] | None:
+        """Return the dataset's node, or None."""
+        rows = self._read(
+            "MATCH (d:Dataset {tag: $tag}) "
+            "RETURN d.tag AS tag, d.embedding_version AS embedding_version, d.building AS building",
+            tag=tag,
+        )
+        return rows[0] if rows else None
+
+    def committed(self, document_id: str) -> Committed:
+        """Return what stands for a document; one that was never committed has fence 0 and an empty generation."""
+        return self.committed_many([document_id])[document_id]
+
+    def committed_many(self, document_ids: Sequence[str]) -> dict[str, Committed]:
+        """Return what stands for each of the documents."""
+        found = {row["document_id"]: _committed(row) for row in self._read(_READ_MANY, ids=list(document_ids))}
+        return {i: found.get(i, Committed(i)) for i in document_ids}
+
+    @translated
+    def commit(self, request: CommitRequest) -> CommitResult:
+        """Make a generation visible, or say why not; all of it in one transaction.
+
+        The transaction may be repeated by the driver after a lost connection: what it had committed is then found by fence and owner.
+
+        Raises:
+            DocumentTooLargeError: the change does not fit into Neo4j's transaction memory.
+            StoreUnavailableError: no connection; the outcome is unknown until the Document is read again.
+        """
+        try:
+            with self._driver.session() as session:
+                return session.execute_write(_commit, request)
+        except _RefusedError as refused:
+            return refused.result
+
+    @translated
+    def advance_fence(
+        self, document_id: str, tag: str, *, fence: int, owner: str, generation: Sequence[str]
+    ) -> CommitResult:
+        """Commit a new fence with the generation unchanged: what an audit must do before it sweeps.
+
+        A document that was never committed becomes a tombstone, so that a late attempt with a lower fence stays stale.
+        """
+        try:
+            with self._driver.session() as session:
+                return session.execute_write(_advance, document_id, tag, fence, owner, tuple(generation))
+        except _RefusedError as refused:
+            return refused.result
+
+    def set_dataset_versions(self, tag: str, *, embedding_version: str, building: str | None) -> None:
+        """Say which embedding version readers use, and which one is being built beside it."""
+        self._write(
+            "MATCH (d:Dataset {tag: $tag}) SET d.embedding_version = $version, d.building = $building",
+            tag=tag,
+            version=embedding_version,
+            building=building,
+        )
+
+
+def _committed(row: dict[str, Any]) -> Committed:
+    return Committed(
+        document_id=row["document_id"],
+        generation=tuple(row["generation"] or ()),
+        fence=row["fence"] or 0,
+        owner=row["owner"] or "",
+        version=row["version"] or 0,
+        checksum=row["checksum"] or "",
+        pipeline=row["pipeline"] or "",
+        deleted=bool(row["deleted"]),
+    )
+
+
+def _run(tx: neo4j.ManagedTransaction, query: str, **parameters: Any) -> list[dict[str, Any]]:
+    try:
+        return tx.run(query, parameters).data()
+    except neo4j.exceptions.TransientError as error:
+        if error.code == "Neo.TransientError.General.MemoryPoolOutOfMemoryError":
+            # Marked retryable by the server, but the same transaction never fits: leave the driver's retry loop.
+            raise DocumentTooLargeError(
+                "The document's change does not fit into one Neo4j transaction; raise the heap or split the document."
+            ) from error
+        raise
+
+
+def _lock_and_read(tx: neo4j.ManagedTransaction, document_id: str) -> Committed:
+    _run(tx, _LOCK, id=document_id)
+    return _committed(_run(tx, _READ_LOCKED, id=document_id)[0])
+
+
+def _commit(tx: neo4j.ManagedTransaction, request: CommitRequest) -> CommitResult:
+    attempt, document_id = request.attempt, request.attempt.document_id
+    document = _lock_and_read(tx, document_id)
+    decision = decide_commit(document, attempt)
+    if decision is not CommitDecision.COMMIT:
+        raise _RefusedError(CommitResult(decision, document))
+    existing = set(document.generation)
+    rewritten = [row.section_id for row in request.rows if row.section_id in existing]
+    touched = list(request.removed) + rewritten
+    freed = {row["id"] for chunk in _chunks(touched) for row in _run(tx, _ENTITIES_OF, ids=chunk)}
+    _lock_entities(tx, request, freed)
+    targets: set[str] = set()
+    for chunk in _chunks(touched):
+        _run(tx, _DROP_RELATIONS, ids=chunk)
+        targets |= {row["target"] for row in _run(tx, _DROP_LINKS, id=document_id, ids=chunk)}
+        _run(tx, _DROP_MENTIONS, ids=chunk)
+    for chunk in _chunks(request.removed):
+        _run(tx, _DROP_SECTIONS, ids=chunk)
+    _write_rows(tx, request)
+    _run(tx, _PRUNE_ENTITIES, ids=sorted(freed - set(request.entities)))
+    linked = {link[0] for row in request.rows for link in row.links}
+    _run(tx, _PRUNE_TARGETS, ids=sorted(targets - linked - {document_id}))
+    written = Committed(
+        document_id=document_id,
+        generation=request.generation,
+        fence=attempt.fence,
+        owner=attempt.owner,
+        version=attempt.version,
+        checksum=request.checksum,
+        pipeline=request.pipeline,
+        deleted=request.deleted,
+    )
+    _run(
+        tx,
+        _WRITE_TOMBSTONE if request.deleted else _WRITE_DOCUMENT,
+        id=document_id,
+        properties={
+            **request.properties,
+            "tag": request.tag,
+            "source_uri": request.source_uri,
+            "job_id": request.job_id,
+            "checksum": request.checksum,
+            "pipeline": request.pipeline,
+            "generation": list(request.generation),
+            "fence": attempt.fence,
+            "owner": attempt.owner,
+            "version": attempt.version,
+            "committed_at": now(),
+        },
+    )
+    return CommitResult(CommitDecision.COMMIT, written)
+
+
+def _lock_entities(tx: neo4j.ManagedTransaction, request: CommitRequest, freed: set[str]) -> None:
+    """Lock, and where needed create, every entity that the commit touches, in the order of their ids."""
+    nothing = (None, None)
+    for chunk in _chunks(sorted(freed | set(request.entities))):
+        rows = [
+            {"id": i, "kind": kind, "name": name} for i in chunk for kind, name in [request.entities.get(i, nothing)]
+        ]
+        _run(tx, _MERGE_ENTITIES, rows=rows, tag=request.tag)
+
+
+def _write_rows(tx: neo4j.ManagedTransaction, request: CommitRequest) -> None:
+    document_id, token = request.attempt.document_id, tag_token(request.tag)
+    for rows in _chunks(request.rows):
+        _run(
+            tx,
+            _WRITE_SECTIONS,
+            id=document_id,
+            rows=[_section_properties(row, document_id, request.tag, token) for row in rows],
+        )
+        mentions = [{"section": r.section_id, "entity": e, "rule": rule} for r in rows for e, rule in r.mentions]
+        if mentions:
+            _run(tx, _WRITE_MENTIONS, rows=mentions)
+        relations = [
+            {"section": r.section_id, "source": source, "target": target, "kind": kind, "rule": rule}
+            for r in rows
+            for source, target, kind, rule in r.relations
+        ]
+        if relations:
+            _run(tx, _WRITE_RELATIONS, rows=relations)
+    links = [
+        {"section": r.section_id, "target": target, "uri": uri, "anchor": anchor, "text": text}
+        for r in request.rows
+        for target, uri, anchor, text in r.links
+    ]
+    # Other documents' nodes are locked here: in the order of their ids, as everybody does.
+    for chunk in _chunks(sorted(links, key=lambda link: link["target"])):
+        _run(tx, _WRITE_LINKS, id=document_id, tag=request.tag, rows=chunk)
+
+
+def _section_properties(row: SectionRow, document_id: str, tag: str, token: str) -> dict[str, Any]:
+    return {
+        "id": row.section_id,
+        "document_id": document_id,
+        "tag": tag,
+        "tag_token": token,
+        "heading_path": list(row.heading_path),
+        "heading_text": " > ".join(row.heading_path),
+        "text": row.text,
+        "text_hash": row.text_hash,
+        "occurrence": row.occurrence,
+        "identifiers": row.identifiers,
+    }
+
+
+def _advance(
+    tx: neo4j.ManagedTransaction, document_id: str, tag: str, fence: int, owner: str, generation: tuple[str, ...]
+) -> CommitResult:
+    document = _lock_and_read(tx, document_id)
+    attempt = Attempt(document_id, owner, fence, document.version, generation)
+    decision = decide_commit(document, attempt)
+    if decision is not CommitDecision.COMMIT:
+        raise _RefusedError(CommitResult(decision, document))
+    _run(tx, _ADVANCE_FENCE, id=document_id, tag=tag, fence=fence, owner=owner)
+    deleted = document.deleted or not document.fence
+    return CommitResult(decision, replace(document, fence=fence, owner=owner, deleted=deleted))
+
+
+def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:
+    rows = list(items)
+    return (rows[i : i + ROWS_PER_STATEMENT] for i in range(0, len(rows), ROWS_PER_STATEMENT))

@@ -1,0 +1,281 @@
+"""Reading the graph: what retrieval, the verdict and the doors ask it. Changes nothing.
+
+Neo4j is read-committed, so one statement can see half of a commit; only one property of one node can't be torn. That is why
+membership is a question of its own (`membership`): it is decided inside the server against the one list property
+`generation`, and everything else read here is either immutable (Section nodes) or decoration.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from docgraph.errors import WorldError
+from docgraph.stores.graph import lucene
+from docgraph.stores.graph.base import Base
+from docgraph.stores.graph.schema import FULLTEXT_INDEX
+from neo4j import exceptions as neo4j_errors
+
+log = logging.getLogger(__name__)
+
+#: A full-text statement that met a node deleted under it is asked again this often.
+ATTEMPTS = 5
+_DELETED_MEANWHILE = "Neo.ClientError.Statement.EntityNotFound"
+
+# Hits of the tag clause alone have score 0: text that Lucene makes no token of must match nothing, not everything.
+_FULLTEXT = (
+    f"CALL db.index.fulltext.queryNodes('{FULLTEXT_INDEX}', $lucene, {{limit: $limit}}) YIELD node, score "
+    "WHERE score > 0 RETURN node.id AS section_id, node.document_id AS document_id, score"
+)
+# Without the procedure's own limit, because a filter behind a limit loses hits; rows come best first and stop at LIMIT.
+_FULLTEXT_FILTERED = (
+    f"CALL db.index.fulltext.queryNodes('{FULLTEXT_INDEX}', $lucene) YIELD node, score "
+    "WHERE score > 0 AND ($documents IS NULL OR node.document_id IN $documents) "
+    "AND ($heading IS NULL OR toLower(node.heading_text) CONTAINS toLower($heading)) "
+    "RETURN node.id AS section_id, node.document_id AS document_id, score LIMIT $limit"
+)
+# The list is bound once and everything about the candidate follows from that one read.
+_MEMBERSHIP = (
+    "UNWIND $documents AS wanted OPTIONAL MATCH (d:Source {id: wanted.id}) "
+    "WITH wanted, d, coalesce(d.generation, []) AS generation, coalesce(d.anchors, []) AS anchors "
+    "RETURN wanted.id AS document_id, coalesce(d.fence, 0) AS fence, d.tag AS tag, "
+    "d IS NULL OR NOT d:Document AS deleted, size(generation) AS size, "
+    "d.title AS title, d.source_uri AS source_uri, d.content_type AS content_type, "
+    "[i IN range(0, size(generation) - 1) WHERE generation[i] IN wanted.sections | [generation[i], i, anchors[i], "
+    "CASE WHEN i > 0 THEN generation[i - 1] END, generation[i + 1]]] AS members"
+)
+_SECTIONS = (
+    "UNWIND $ids AS id MATCH (s:Section {id: id}) RETURN s.id AS section_id, s.document_id AS document_id, "
+    "s.tag AS tag, s.heading_path AS heading_path, s.text AS text, s.text_hash AS text_hash, s.occurrence AS occurrence"
+)
+_DOCUMENTS = (
+    "UNWIND $ids AS id MATCH (d:Document {id: id}) RETURN d.id AS document_id, d.tag AS tag, "
+    "d.source_uri AS source_uri, d.title AS title, d.content_type AS content_type, d.fence AS fence, "
+    "d.version AS version, d.checksum AS checksum, d.committed_at AS committed_at, d.job_id AS job_id, "
+    "size(d.generation) AS sections"
+)
+_DOCUMENTS_MATCHING = (
+    "MATCH (d:Document {tag: $tag}) WHERE ($prefix IS NULL OR d.source_uri STARTS WITH $prefix) "
+    "AND ($content_type IS NULL OR d.content_type = $content_type) RETURN d.id AS id ORDER BY id"
+)
+_LINKED = (
+    "UNWIND $ids AS id MATCH (s:Section {id: id}) MATCH (d:Source {id: s.document_id}) "
+    "MATCH (d)-[l:LINKS_TO {section_id: id}]->(t:Document) WHERE t.id <> d.id "
+    "RETURN id AS section_id, t.id AS document_id, t.title AS title, t.source_uri AS source_uri, l.anchor AS anchor, "
+    "l.text AS text ORDER BY section_id, source_uri, anchor LIMIT $limit"
+)
+# An entity that most sections mention relates nothing to anything; the rarest shared ones come first.
+_SHARED = (
+    "UNWIND $ids AS id MATCH (:Section {id: id})-[:MENTIONS]->(e:Entity) WITH DISTINCT id, e "
+    "WITH id, e, COUNT { (e)<-[:MENTIONS]-() } AS uses WHERE uses > 1 AND uses <= $common "
+    "MATCH (e)<-[:MENTIONS]-(other:Section) WHERE other.id <> id AND NOT other.id IN $ids "
+    "WITH DISTINCT id, other, e, uses WITH id, other, collect(e.name) AS names, sum(1.0 / uses) AS weight "
+    "ORDER BY weight DESC, other.id "
+    "WITH id, collect({section_id: other.id, document_id: other.document_id, names: names})[..$per] AS found "
+    "UNWIND found AS f RETURN id AS section_id, f.section_id AS related_id, f.document_id AS document_id, f.names AS names"
+)
+_COUNTS = (
+    "OPTIONAL MATCH (d:Document {tag: $tag}) "
+    "RETURN count(d) AS documents, coalesce(sum(size(d.generation)), 0) AS sections"
+)
+_ENTITY_COUNT = "MATCH (e:Entity {tag: $tag}) RETURN count(e) AS entities"
+_DATASETS = (
+    "MATCH (s:Dataset) OPTIONAL MATCH (d:Document {tag: s.tag}) "
+    "RETURN s.tag AS tag, s.embedding_version AS embedding_version, s.building AS building, "
+    "count(d) AS documents, coalesce(sum(size(d.generation)), 0) AS sections ORDER BY tag"
+)
+# Documents in the order of their (hashed) ids, so the choice is spread over the dataset and the same each time.
+_SAMPLE = (
+    "MATCH (d:Document {tag: $tag}) WHERE size(d.generation) > 0 WITH d ORDER BY d.id LIMIT $limit "
+    "RETURN d.generation[0..$each] AS ids"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FulltextHit:
+    """A candidate of the full-text arm; `score` is Lucene's BM25 sum, comparable within one query only."""
+
+    section_id: str
+    document_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A candidate that its document's generation contains, with its place in it."""
+
+    section_id: str
+    position: int
+    anchor: str
+    previous_id: str | None
+    next_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """What one Document said when it was asked about its candidates."""
+
+    document_id: str
+    tag: str
+    fence: int
+    deleted: bool
+    size: int
+    title: str
+    source_uri: str
+    content_type: str
+    members: Mapping[str, Member]
+
+
+@dataclass(frozen=True, slots=True)
+class SectionText:
+    """A Section node: immutable."""
+
+    section_id: str
+    document_id: str
+    tag: str
+    heading_path: tuple[str, ...]
+    text: str
+    text_hash: str
+    occurrence: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedDocument:
+    """A live document that a section links to."""
+
+    section_id: str
+    document_id: str
+    title: str
+    source_uri: str
+    anchor: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharedEntities:
+    """Another section that mentions the same entities; whether it is a member still has to be asked."""
+
+    section_id: str
+    related_id: str
+    document_id: str
+    names: tuple[str, ...]
+
+
+class Reading(Base):
+    """The reading half of the graph store."""
+
+    def fulltext(
+        self,
+        tag: str,
+        text: str,
+        limit: int,
+        *,
+        document_ids: Sequence[str] | None = None,
+        heading: str | None = None,
+    ) -> list[FulltextHit]:
+        """Return the sections of a dataset that match a person's words, best first.
+
+        `text` is what a person typed, never Lucene syntax: see `lucene`. `document_ids` and `heading` (part of the
+        heading path, any case) restrict without losing hits to the limit. Text without a letter or digit finds nothing.
+        """
+        inner = lucene.clause(text)
+        if inner is None:
+            return []
+        query = lucene.restricted(tag, inner)
+        for attempt in range(ATTEMPTS):
+            try:
+                if document_ids is None and heading is None:
+                    rows = self._read(_FULLTEXT, lucene=query, limit=limit)
+                else:
+                    documents = None if document_ids is None else list(document_ids)
+                    rows = self._read(
+                        _FULLTEXT_FILTERED, lucene=query, limit=limit, documents=documents, heading=heading
+                    )
+            except WorldError as error:
+                cause = error.__cause__
+                meanwhile = isinstance(cause, neo4j_errors.Neo4jError) and cause.code == _DELETED_MEANWHILE
+                if not meanwhile or attempt == ATTEMPTS - 1:
+                    raise
+                log.info("A hit was deleted during a full-text search in %s; asking again.", tag)
+                time.sleep(0.01 * 2**attempt)
+                continue
+            return [
+                FulltextHit(row["section_id"], row["document_id"], row["score"]) for row in rows if row["section_id"]
+            ]
+        raise AssertionError("unreachable")
+
+    def membership(self, candidates: Mapping[str, Sequence[str]]) -> dict[str, DocumentView]:
+        """Decide in one statement which candidates their documents' generations contain.
+
+        `candidates` maps document ids to section ids. Every document asked for is in the answer; one that is unknown or
+        a tombstone is `deleted` and has no members.
+        """
+        documents = [{"id": document, "sections": list(sections)} for document, sections in candidates.items()]
+        return {row["document_id"]: _view(row) for row in self._read(_MEMBERSHIP, documents=documents)}
+
+    def sections(self, section_ids: Sequence[str]) -> dict[str, SectionText]:
+        """Return those of the Section nodes that are visible, by id; whether they are members is another question."""
+        return {
+            row["section_id"]: SectionText(**{**row, "heading_path": tuple(row["heading_path"] or ())})
+            for row in self._read(_SECTIONS, ids=list(section_ids))
+        }
+
+    def documents(self, document_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return what is kept about each live document, by id; its `sections` is a number."""
+        return {row["document_id"]: row for row in self._read(_DOCUMENTS, ids=list(document_ids))}
+
+    def documents_matching(
+        self, tag: str, *, source_prefix: str | None = None, content_type: str | None = None
+    ) -> list[str]:
+        """Return the ids of the dataset's live documents whose address starts so and whose content type is this."""
+        rows = self._read(_DOCUMENTS_MATCHING, tag=tag, prefix=source_prefix, content_type=content_type)
+        return [row["id"] for row in rows]
+
+    def linked_documents(self, section_ids: Sequence[str], limit: int = 100) -> list[LinkedDocument]:
+        """Return the live documents that the sections link to."""
+        return [
+            LinkedDocument(**{key: value or "" for key, value in row.items()})
+            for row in self._read(_LINKED, ids=list(section_ids), limit=limit)
+        ]
+
+    def shared_entities(self, section_ids: Sequence[str], *, per: int = 3, common: int = 50) -> list[SharedEntities]:
+        """Return for each section up to `per` others that share its rarest entities.
+
+        An entity with more than `common` mentions relates nothing. What is returned are candidates: ask `membership`.
+        """
+        return [
+            SharedEntities(row["section_id"], row["related_id"], row["document_id"], tuple(row["names"]))
+            for row in self._read(_SHARED, ids=list(section_ids), per=per, common=common)
+        ]
+
+    def counts(self, tag: str) -> dict[str, int]:
+        """Return the dataset's numbers of live documents, of sections in their generations, and of entities."""
+        row = self._read(_COUNTS, tag=tag)[0]
+        return {**row, **self._read(_ENTITY_COUNT, tag=tag)[0]}
+
+    def datasets(self) -> list[dict[str, Any]]:
+        """Return every dataset: `{tag, embedding_version, building, documents, sections}`."""
+        return self._read(_DATASETS)
+
+    def sample_sections(self, tag: str, limit: int = 20, each: int = 5) -> list[str]:
+        """Return the first `each` section ids of up to `limit` documents, spread over the dataset, the same each time."""
+        return [i for row in self._read(_SAMPLE, tag=tag, limit=limit, each=each) for i in row["ids"]]
+
+
+def _view(row: dict[str, Any]) -> DocumentView:
+    deleted = bool(row["deleted"])
+    members = {} if deleted else {m[0]: Member(m[0], m[1], m[2] or "", m[3], m[4]) for m in row["members"]}
+    return DocumentView(
+        document_id=row["document_id"],
+        tag=row["tag"] or "",
+        fence=row["fence"],
+        deleted=deleted,
+        size=row["size"],
+        title=row["title"] or "",
+        source_uri=row["source_uri"] or "",
+        content_type=row["content_type"] or "",
+        members=members,
+    )

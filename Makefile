@@ -1,0 +1,52 @@
+# Every command of docgraph in one place; `make help` lists them. The work is done in deploy/local/docgraph_local and scripts/.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON_IN_VENV := .venv/bin/python
+STACK := $(PYTHON_IN_VENV) -m docgraph_local
+
+.PHONY: help setup up down status env logs clean preflight check test test-phase-6 demo
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install everything that is missing (fast when nothing is)
+	@scripts/setup
+
+up: setup ## Start the stack and wait until it is ready
+	@$(STACK) up
+
+down: ## End every process of the stack; the data stay
+	@if [ -x $(PYTHON_IN_VENV) ]; then $(STACK) down; else echo "Nothing is installed here, so nothing runs."; fi
+
+status: ## Show service, state, pid, uptime, address and health (JSON=1 for machines)
+	@$(STACK) status $(if $(JSON),--json)
+
+env: ## Print shell exports, for eval in a shell
+	@$(STACK) env
+
+logs: ## Show the ends of the logs (SERVICE=name for one, FOLLOW=1 to go on)
+	@$(STACK) logs $(SERVICE) $(if $(FOLLOW),--follow)
+
+clean: ## Remove the stack's data after asking (YES=1: without asking)
+	@if [ -x $(PYTHON_IN_VENV) ]; then $(STACK) clean $(if $(YES),--yes); else echo "Nothing is installed here, so there is no stack to clean."; fi
+
+preflight: setup ## Look whether this machine can run the stack
+	@$(STACK) preflight
+
+check: setup ## Lint, types, layers and unit tests; run it before each commit
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy --strict
+	@.venv/bin/lint-imports
+	@$(PYTHON_IN_VENV) -m pytest -q tests/unit
+
+test: test-phase-6 ## Run every test on the real engines
+
+test-phase-6: setup ## The same: results in reports/phase-6/
+	@$(PYTHON_IN_VENV) -m docgraph_local.testrun
+
+demo: up ## Show the whole way of a document, from file to answer
+	@$(PYTHON_IN_VENV) -m docgraph_local.demo

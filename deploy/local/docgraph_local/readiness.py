@@ -1,0 +1,138 @@
+"""Asks each program whether it is ready for work; one bounded question a call, never a wait.
+
+A check returns None when ready, else a short reason for the person who waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from docgraph_local.deployment import Deployment
+
+_TIMEOUT_SECONDS = 2.0
+
+
+def check(program: str, deployment: Deployment, started_at: float | None) -> str | None:
+    """Ask `program` (or an external server of that name), started at `started_at` (seconds since the epoch), for readiness."""
+    return _CHECKS[program](deployment, started_at)
+
+
+def _redis(deployment: Deployment, _: float | None) -> str | None:
+    import redis
+
+    client = redis.Redis.from_url(
+        deployment.settings.redis_url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
+    )
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        return _short(error)
+    finally:
+        client.close()
+    return None
+
+
+def _neo4j(deployment: Deployment, _: float | None) -> str | None:
+    settings = deployment.settings
+    parts = urlsplit(settings.neo4j_uri)
+    if (refused := _connects(parts.hostname, parts.port or 7687)) is not None:
+        return refused
+    from neo4j.exceptions import DriverError, Neo4jError
+
+    import neo4j
+
+    try:
+        with neo4j.GraphDatabase.driver(
+            settings.neo4j_uri,
+            auth=(settings.neo4j_user, settings.neo4j_password),
+            connection_timeout=_TIMEOUT_SECONDS,
+            connection_acquisition_timeout=_TIMEOUT_SECONDS,
+            max_transaction_retry_time=0,
+        ) as driver:
+            driver.verify_connectivity()
+    except (DriverError, Neo4jError) as error:
+        return _short(error)
+    return None
+
+
+def _qdrant(deployment: Deployment, _: float | None) -> str | None:
+    key = deployment.settings.qdrant_api_key
+    answer = _get(f"{deployment.settings.qdrant_url}/readyz", {"api-key": key} if key else {})
+    return answer if isinstance(answer, str) else None
+
+
+def _embedder(deployment: Deployment, _: float | None) -> str | None:
+    url = deployment.settings.embeddings_url
+    if "embedder" in deployment.external:
+        parts = urlsplit(url)
+        return _connects(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+    answer = _get(url.removesuffix("/v1") + "/health")
+    return answer if isinstance(answer, str) else None
+
+
+def _sidecar(deployment: Deployment, _: float | None) -> str | None:
+    answer = _get(f"{deployment.settings.service_url}/health")
+    return answer if isinstance(answer, str) else None
+
+
+def _airflow_component(name: str) -> Callable[[Deployment, float | None], str | None]:
+    def ask(deployment: Deployment, started_at: float | None) -> str | None:
+        answer = _get(f"{deployment.settings.airflow_api_url}/api/v2/monitor/health")
+        if isinstance(answer, str):
+            return answer
+        part = answer.get(name) or {}
+        if part.get("status") != "healthy":
+            return f"{name} is {part.get('status') or 'not seen yet'}"
+        beat = part.get(f"latest_{name}_heartbeat")
+        # A heartbeat of the process before this one says nothing about this one.
+        if beat and started_at and datetime.fromisoformat(beat).timestamp() < started_at:
+            return f"waits for the first heartbeat of {name}"
+        return None
+
+    return ask
+
+
+def _get(url: str, headers: dict[str, str] | None = None) -> dict[str, Any] | str:
+    import httpx
+
+    try:
+        response = httpx.get(url, headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False)
+    except httpx.HTTPError as error:
+        return _short(error)
+    if response.status_code != httpx.codes.OK:
+        return f"answers {response.status_code}"
+    if "json" not in response.headers.get("content-type", ""):
+        return {}
+    body = response.json()
+    return body if isinstance(body, dict) else {}
+
+
+def _connects(host: str | None, port: int) -> str | None:
+    import socket
+
+    try:
+        socket.create_connection((host or "127.0.0.1", port), timeout=_TIMEOUT_SECONDS).close()
+    except OSError as error:
+        return _short(error)
+    return None
+
+
+def _short(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:120]
+
+
+_CHECKS: dict[str, Callable[[Deployment, float | None], str | None]] = {
+    "redis": _redis,
+    "neo4j": _neo4j,
+    "qdrant": _qdrant,
+    "embedder": _embedder,
+    "sidecar": _sidecar,
+    "airflow-api-server": _airflow_component("metadatabase"),
+    "airflow-scheduler": _airflow_component("scheduler"),
+    "airflow-dag-processor": _airflow_component("dag_processor"),
+    "airflow-triggerer": _airflow_component("triggerer"),
+}

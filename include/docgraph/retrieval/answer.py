@@ -1,0 +1,88 @@
+"""What a search gives back: frozen types and their JSON form (`answer_json`), which every door shows unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A place near a hit in the graph, and by what it is near."""
+
+    relation: str
+    document_id: str
+    document: str
+    source_uri: str
+    heading_path: tuple[str, ...]
+    anchor: str
+    why: str
+    section_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON form; a linked document as a whole has no `section_id`."""
+        return {
+            "relation": self.relation,
+            "section_id": self.section_id,
+            "document_id": self.document_id,
+            "document": self.document,
+            "source_uri": self.source_uri,
+            "heading_path": list(self.heading_path),
+            "anchor": self.anchor,
+            "why": self.why,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One section that answers, with the reasons why it is here. `score` is the reciprocal rank fusion score."""
+
+    section_id: str
+    document_id: str
+    document: str
+    source_uri: str
+    heading_path: tuple[str, ...]
+    anchor: str
+    snippet: str
+    score: float
+    why: tuple[str, ...]
+    related: tuple[Related, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "section_id": self.section_id,
+            "document_id": self.document_id,
+            "document": self.document,
+            "source_uri": self.source_uri,
+            "heading_path": list(self.heading_path),
+            "anchor": self.anchor,
+            "snippet": self.snippet,
+            "score": round(self.score, 6),
+            "why": list(self.why),
+            "related": [related.as_json() for related in self.related],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The evidence for a question, best first, with how sure one may be that it answers (0 to 1) and where time went (seconds)."""
+
+    query: str
+    tag: str
+    evidence: tuple[Evidence, ...]
+    confidence: float
+    timings: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return `answer_json`."""
+        return {
+            "query": self.query,
+            "tag": self.tag,
+            "evidence": [evidence.as_json() for evidence in self.evidence],
+            "confidence": round(self.confidence, 4),
+            "timings": {name: round(seconds, 6) for name, seconds in self.timings.items()},
+            "counts": dict(self.counts),
+        }

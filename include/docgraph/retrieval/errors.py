@@ -1,0 +1,23 @@
+"""What can be wrong with a question; what is wrong with a store is raised by the store."""
+
+from __future__ import annotations
+
+from docgraph.errors import DocgraphError
+
+
+class QueryError(DocgraphError):
+    """The question can't be asked like this; the message names the part to change."""
+
+    code = "bad_query"
+
+
+class UnknownDatasetError(DocgraphError):
+    """No dataset has this tag; `ingestctl status` lists the datasets, `ingestctl ingest --tag=TAG` makes one."""
+
+    code = "unknown_dataset"
+
+
+class EmbeddingMismatchError(DocgraphError):
+    """The embedder serves another model than the dataset was indexed with; start the one it was indexed with, or index it again."""
+
+    code = "wrong_embedding_version"

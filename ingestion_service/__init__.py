@@ -1,0 +1,4 @@
+"""The sidecar of the Airflow deployment: health, jobs, progress, search, and the three watchmen (dispatcher, reaper, gate).
+
+Doors only: the logic is in `docgraph`. `ingestion_service.embedder` is a process of its own.
+"""

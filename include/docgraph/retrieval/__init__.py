@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docgraph.retrieval.answer import Answer, Evidence, Related
-from docgraph.retrieval.errors import EmbeddingMismatchError, QueryError, UnknownDatasetError
+from docgraph.retrieval.errors import QueryError, UnknownDatasetError
 from docgraph.retrieval.search import search
 
-__all__ = ["Answer", "EmbeddingMismatchError", "Evidence", "QueryError", "Related", "UnknownDatasetError", "search"]
+__all__ = ["Answer", "Evidence", "QueryError", "Related", "UnknownDatasetError", "search"]

@@ -15,9 +15,3 @@ class UnknownDatasetError(DocgraphError):
     """No dataset has this tag; `ingestctl status` lists the datasets, `ingestctl ingest --tag=TAG` makes one."""
 
     code = "unknown_dataset"
-
-
-class EmbeddingMismatchError(DocgraphError):
-    """The embedder serves another model than the dataset was indexed with; start the one it was indexed with, or index it again."""
-
-    code = "wrong_embedding_version"

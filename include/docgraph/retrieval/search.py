@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from docgraph.embedding.client import EmbeddingClient, EmbeddingInputError
+from docgraph.errors import EmbeddingVersionError
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import canonical_text, is_tag
 from docgraph.retrieval.answer import Answer, Evidence, Related
 from docgraph.retrieval.confidence import Features, confidence
-from docgraph.retrieval.errors import EmbeddingMismatchError, QueryError, UnknownDatasetError
+from docgraph.retrieval.errors import QueryError, UnknownDatasetError
 from docgraph.retrieval.expansion import expand
 from docgraph.retrieval.fusion import reciprocal_rank_fusion
 from docgraph.retrieval.matching import coverage, matched, query_terms, snippet, weights
@@ -89,7 +90,7 @@ def search(
     Raises:
         QueryError: the question, tag, limit or offset can't be used as it is.
         UnknownDatasetError: nothing was ever ingested under the tag.
-        EmbeddingMismatchError: the embedder serves another embedding version than the dataset's readers use.
+        EmbeddingVersionError: the embedder serves another embedding version than the dataset's readers use.
         ReadConflictError: the documents kept changing while they were read.
         StoreUnavailableError: Neo4j, Qdrant or the embedder can't be reached.
     """
@@ -130,7 +131,7 @@ def readers_version(reader: GraphStore, embedder: EmbeddingClient, tag: str) -> 
 
     Raises:
         UnknownDatasetError: no dataset has this tag.
-        EmbeddingMismatchError: the embedder serves another version.
+        EmbeddingVersionError: the embedder serves another version.
     """
     dataset = reader.dataset(tag)
     if dataset is None:
@@ -139,7 +140,7 @@ def readers_version(reader: GraphStore, embedder: EmbeddingClient, tag: str) -> 
         )
     version = embedder.version()
     if dataset["embedding_version"] != version.name:
-        raise EmbeddingMismatchError(
+        raise EmbeddingVersionError(
             f"The dataset {tag!r} is indexed under embedding version {dataset['embedding_version']}, but the embedder serves "
             f"{version.name} ({version.model}). Start the embedder with the model the dataset was indexed with, or index the dataset again."
         )

@@ -149,7 +149,7 @@ def validated_read(
         time.sleep(pause)
     raise ReadConflictError(
         f"The documents kept changing while they were read ({trouble}; {round_number} rounds). Ask again in a moment; "
-        "where it stays so, `ingestctl audit` finds the damage."
+        "where it stays so, `ingestctl repair` mends the damage."
     )
 
 

@@ -1,0 +1,94 @@
+"""Questions made from a dataset's own sections: each must bring its section back. Pure apart from reading the sections."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from docgraph.stores.graph import GraphStore
+from docgraph.stores.graph.reading import SectionText
+
+#: Words of its text that a probe takes, after the last heading.
+WORDS = 12
+#: A shorter text says too little to tell its section from others.
+ENOUGH_WORDS = 8
+#: Sections that the probes are chosen from.
+CHOICE = 60
+
+_WORD = re.compile(r"[^\W_][\w.'’\-/]*")
+_FENCE = re.compile(r"^\s*(```|~~~).*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A question whose answer is known: this section, or one with the same text."""
+
+    q: str
+    section_id: str
+    text_hash: str
+
+
+def probe_text(heading_path: Sequence[str], text: str) -> str:
+    """Return the question for a section: its last heading and the first words of its text, without markup."""
+    words = _WORD.findall(_FENCE.sub(" ", text))[:WORDS]
+    return " ".join([*heading_path[-1:], *words]).strip()
+
+
+def choose(sections: Sequence[SectionText], count: int) -> list[SectionText]:
+    """Choose the sections that differ most from the others, from different documents where there are several.
+
+    A section is measured by the rarity of its question's words among the sections to choose from (inverse document
+    frequency), so that boilerplate is asked for last; equal ones stand in the order of their ids.
+    """
+    questions = {s.section_id: set(probe_text(s.heading_path, s.text).lower().split()) for s in sections}
+    holding = Counter(word for words in questions.values() for word in words)
+
+    def telling(section: SectionText) -> float:
+        return sum(math.log(1 + len(sections) / holding[word]) for word in questions[section.section_id])
+
+    def is_long_enough(section: SectionText) -> bool:
+        return len(questions[section.section_id]) >= ENOUGH_WORDS
+
+    ordered = sorted(
+        (s for s in sections if questions[s.section_id]),
+        key=lambda s: (not is_long_enough(s), -telling(s), s.section_id),
+    )
+    chosen: list[SectionText] = []
+    for again in (False, True):
+        for section in ordered:
+            is_new = section.text_hash not in {c.text_hash for c in chosen}
+            from_new_document = section.document_id not in {c.document_id for c in chosen}
+            if len(chosen) < count and is_new and (again or from_new_document):
+                chosen.append(section)
+    return chosen
+
+
+def make_probes(graph: GraphStore, tag: str, changed: Sequence[str], count: int) -> list[Probe]:
+    """Make up to `count` probes from what a run changed, or, where it changed nothing, from the dataset's sections."""
+    members = live_sections(graph, _spread(list(dict.fromkeys(changed)), CHOICE))
+    members = [section for section in members if section.tag == tag]
+    if len(members) < count:
+        known = {section.section_id for section in members}
+        others = live_sections(graph, graph.sample_sections(tag, limit=CHOICE // 3, each=3))
+        members += [section for section in others if section.section_id not in known]
+    return [Probe(probe_text(s.heading_path, s.text), s.section_id, s.text_hash) for s in choose(members, count)]
+
+
+def live_sections(graph: GraphStore, section_ids: Sequence[str]) -> list[SectionText]:
+    """Return those of the sections that their documents' generations contain at this moment."""
+    sections = graph.sections(section_ids)
+    by_document: dict[str, list[str]] = {}
+    for section in sections.values():
+        by_document.setdefault(section.document_id, []).append(section.section_id)
+    views = graph.membership(by_document)
+    return [sections[i] for i in section_ids if i in sections and i in views[sections[i].document_id].members]
+
+
+def _spread(items: Sequence[str], count: int) -> list[str]:
+    """Return up to `count` items at even distances."""
+    if len(items) <= count:
+        return list(items)
+    return [items[i * len(items) // count] for i in range(count)]

@@ -7,11 +7,14 @@ the pids that the last `up` recorded (with their time of birth) are the second w
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
 MARK = "DOCGRAPH_STACK_ID"
+GRACE_SECONDS = 3.0
+STORE_GRACE_SECONDS = 30.0
 
 
 def find(stack_id: str, recorded: Mapping[int, float] | None = None) -> list[psutil.Process]:
@@ -28,30 +31,42 @@ def find(stack_id: str, recorded: Mapping[int, float] | None = None) -> list[psu
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
             born = (recorded or {}).get(process.pid)
-            if _is_marked(process.pid, mark) or (born is not None and abs(process.create_time() - born) < 0.1):
+            if mark in _environment(process.pid) or (born is not None and abs(process.create_time() - born) < 0.1):
                 found.append(process)
         except psutil.NoSuchProcess:
             continue
     return found
 
 
-def end(processes: list[psutil.Process], grace_seconds: float = 15.0) -> int:
-    """End processes: first asked (SIGTERM), after `grace_seconds` forced (SIGKILL); return how many there were."""
+def end(processes: Sequence[psutil.Process], patient: Collection[str] = ()) -> int:
+    """End processes: asked first (SIGTERM), then forced (SIGKILL); return how many there were.
+
+    Programs named in `patient` (stores that put their files in order) get `STORE_GRACE_SECONDS`, others `GRACE_SECONDS`.
+    """
+    stores = {process for process in processes if _program(process.pid) in patient}
     for process in processes:
         _send(process, force=False)
-    _, left = psutil.wait_procs(processes, timeout=grace_seconds)
-    for process in left:
-        _send(process, force=True)
-    psutil.wait_procs(left, timeout=5)
+    for group, grace in ((set(processes) - stores, GRACE_SECONDS), (stores, STORE_GRACE_SECONDS)):
+        _, left = psutil.wait_procs(group, timeout=grace)
+        for process in left:
+            _send(process, force=True)
+        psutil.wait_procs(left, timeout=5)
     return len(processes)
 
 
-def _is_marked(pid: int, mark: bytes) -> bool:
+def _program(pid: int) -> str:
+    for variable in _environment(pid):
+        if variable.startswith(b"DOCGRAPH_PROGRAM="):
+            return variable.partition(b"=")[2].decode()
+    return ""
+
+
+def _environment(pid: int) -> list[bytes]:
     try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return mark in file.read().split(b"\0")
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
-        return False
+        # It has just ended, or belongs to somebody else.
+        return []
 
 
 def _send(process: psutil.Process, *, force: bool) -> None:

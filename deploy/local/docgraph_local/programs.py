@@ -31,6 +31,9 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "sidecar": ("sidecar",),
 }
 
+#: Programs that put files in order when they are asked to stop, and are given the time for it.
+STORES = ("redis", "neo4j", "qdrant")
+
 _JAVA_OPENS = tuple(
     f"--add-opens={package}=ALL-UNNAMED"
     for package in ("java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch")
@@ -70,8 +73,8 @@ class Program:
     one_shot: bool = False
     #: Seconds between SIGTERM and SIGKILL.
     stop_seconds: int = 10
-    #: Stopped in falling order, so that nobody loses a store under its feet.
-    stop_order: int = 1
+    #: Stopped before those it talks to: a scheduler or triggerer without its API server would wait for it in vain.
+    stopped_first: bool = False
 
 
 def programs(deployment: Deployment, services: Iterable[str]) -> tuple[Program, ...]:
@@ -136,7 +139,7 @@ def _common_environment(deployment: Deployment) -> dict[str, str]:
 
 def _redis(deployment: Deployment) -> list[Program]:
     folder = deployment.paths.data("redis")
-    return [Program("redis", "redis", ("redis-server", str(folder / "redis.conf")), directory=folder, stop_order=0)]
+    return [Program("redis", "redis", ("redis-server", str(folder / "redis.conf")), directory=folder)]
 
 
 def _redis_config(deployment: Deployment) -> str:
@@ -195,7 +198,6 @@ def _neo4j(deployment: Deployment) -> list[Program]:
             folder,
             needs=("neo4j-password",),
             stop_seconds=30,
-            stop_order=0,
         ),
     ]
 
@@ -220,6 +222,8 @@ def _neo4j_config(deployment: Deployment) -> str:
             "db.tx_log.preallocate=false",
             "db.tx_log.rotation.size=64m",
             "db.tx_log.rotation.retention_policy=256M size",
+            # Twice five seconds of every stop, in which nobody is connected any more.
+            "internal.dbms.bolt.netty_server_shutdown_quiet_period=0",
             "",
         ]
     )
@@ -236,7 +240,6 @@ def _qdrant(deployment: Deployment) -> list[Program]:
             {"QDRANT__SERVICE__API_KEY": deployment.secrets.qdrant_api_key},
             folder,
             stop_seconds=20,
-            stop_order=0,
         )
     ]
 
@@ -253,7 +256,7 @@ def _sidecar(deployment: Deployment) -> list[Program]:
     folder = deployment.paths.data("sidecar")
     command = _module("ingestion_service", "--host", "127.0.0.1", "--port", str(deployment.port("sidecar")))
     stores = ("redis", "neo4j", "qdrant")
-    return [Program("sidecar", "sidecar", command, {}, folder, needs=stores, stop_order=2)]
+    return [Program("sidecar", "sidecar", command, {}, folder, needs=stores, stopped_first=True)]
 
 
 def _airflow(deployment: Deployment) -> list[Program]:
@@ -263,7 +266,8 @@ def _airflow(deployment: Deployment) -> list[Program]:
     def component(name: str, *arguments: str) -> Program:
         command = _module("airflow", name, *arguments)
         needs = ("airflow-migrate",)
-        return Program(f"airflow-{name}", "airflow", command, environment, folder, needs=needs, stop_order=2)
+        first = name != "api-server"
+        return Program(f"airflow-{name}", "airflow", command, environment, folder, needs=needs, stopped_first=first)
 
     migrate = Program(
         "airflow-migrate", "airflow", _module("airflow", "db", "migrate"), environment, folder, one_shot=True

@@ -26,7 +26,7 @@ from docgraph_local import orphans, preflight, readiness
 from docgraph_local.airflow_env import airflow_database
 from docgraph_local.deployment import EXTERNAL_VARIABLES, Deployment, read_deployment, store_deployment
 from docgraph_local.paths import Paths, write_private
-from docgraph_local.programs import SERVICES, Program, migration_stamp, programs, server_files
+from docgraph_local.programs import SERVICES, STORES, Program, migration_stamp, programs, server_files
 from docgraph_local.supervisor import ProcessState, Supervisor, write_configuration
 
 START_SECONDS = 240.0
@@ -162,7 +162,7 @@ class Stack:
         with self._locked():
             deployment = self.deployment()
             if self.running:
-                self._stop_in_order(say)
+                self._stop_in_order(deployment, say)
                 self._supervisor.shutdown()
                 say(Event("stopped", "supervisor"))
             left = self._end_orphans(deployment, say)
@@ -260,7 +260,7 @@ class Stack:
         left = orphans.find(deployment.secrets.stack_id, recorded)
         if left:
             say(Event("note", "orphans", detail=f"ending {len(left)} processes that no supervisor keeps any more"))
-            orphans.end(left)
+            orphans.end(left, patient=STORES)
         return len(left)
 
     def _prepare_files(self, deployment: Deployment, services: set[str], wanted: Sequence[Program]) -> None:
@@ -308,18 +308,14 @@ class Stack:
                 say(Event("note", "dags", detail=f"{name} was not parsed within {_DAGS_SECONDS:.0f} s"))
         say(Event("ready", "dags", time.monotonic() - began))
 
-    def _stop_in_order(self, say: Progress) -> None:
-        states = self._supervisor.states()
-        known = {p.name: p for p in programs(self.deployment(), SERVICES)}
-        orders = {name: known[name].stop_order if name in known else 1 for name in states}
-        for order in sorted(set(orders.values()), reverse=True):
-            names = [name for name in states if orders[name] == order and states[name].pid is not None]
-            began = time.monotonic()
-            self._supervisor.stop_programs(
-                names, max((known[n].stop_seconds for n in names if n in known), default=10) + 5
-            )
-            for name in names:
-                say(Event("stopped", name, time.monotonic() - began))
+    def _stop_in_order(self, deployment: Deployment, say: Progress) -> None:
+        known = {program.name: program for program in programs(deployment, SERVICES)}
+        states = {name: state for name, state in self._supervisor.states().items() if state.pid is not None}
+        first = [name for name in states if name in known and known[name].stopped_first]
+        for names in (first, [name for name in states if name not in first]):
+            patience = max((known[name].stop_seconds for name in names if name in known), default=10) + 5
+            for name, seconds in self._supervisor.stop_programs(names, patience):
+                say(Event("stopped", name, seconds))
 
     def _remember(self, deployment: Deployment, services: set[str], wanted: Sequence[Program]) -> None:
         processes = {}

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -121,15 +121,18 @@ class Supervisor:
         """Ask for a program to be started; returns before it is ready, does nothing when it runs."""
         self._call("supervisor.startProcess", name, False, tolerate=_ALREADY_STARTED)
 
-    def stop_programs(self, names: Iterable[str], seconds: float) -> None:
-        """Stop programs side by side and wait until the last has ended, at most `seconds`."""
+    def stop_programs(self, names: Iterable[str], seconds: float) -> Iterator[tuple[str, float]]:
+        """Stop programs side by side, waiting at most `seconds`; yield each name and its seconds when it has ended."""
         waiting = set(names)
+        began = time.monotonic()
         for name in waiting:
             self._call("supervisor.stopProcess", name, False, tolerate=(_NOT_RUNNING, _NO_SUCH_PROGRAM))
-        deadline = time.monotonic() + seconds
-        while waiting and time.monotonic() < deadline:
+        while waiting and time.monotonic() < began + seconds:
             states = self.states()
-            waiting = {name for name in waiting if name in states and states[name].pid is not None}
+            ended = {name for name in waiting if name not in states or states[name].pid is None}
+            for name in sorted(ended):
+                yield name, time.monotonic() - began
+            waiting -= ended
             if waiting:
                 time.sleep(0.1)
 

@@ -1,0 +1,69 @@
+"""All of Redis: jobs and their states, progress, the gate, verdicts and leases. No other room knows a key or sends a command."""
+
+from __future__ import annotations
+
+from docgraph.state.events import FROM_START, Events
+from docgraph.state.gate import Gate, GateState
+from docgraph.state.jobs import Checkpoint, Enqueued, Jobs, StreamEntry
+from docgraph.state.lease import Lease
+from docgraph.state.readiness import Readiness
+from docgraph.state.server import EVENTS_TTL_SECONDS, Server
+
+__all__ = [
+    "FROM_START",
+    "Checkpoint",
+    "Enqueued",
+    "Events",
+    "Gate",
+    "GateState",
+    "Jobs",
+    "Lease",
+    "Readiness",
+    "State",
+    "StreamEntry",
+]
+
+
+class State:
+    """Everything that docgraph has in Redis. May be shared by threads; after a fork it opens connections of its own."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.jobs = Jobs(server)
+        self.events = Events(server)
+        self.gate = Gate(server)
+        self.readiness = Readiness(server)
+
+    @classmethod
+    def connect(cls, redis_url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS) -> State:
+        """Prepare the state at `redis_url`; the first question opens the connection.
+
+        Raises:
+            ConfigurationError: the address is none of Redis.
+        """
+        return cls(Server(redis_url, events_ttl_seconds=events_ttl_seconds))
+
+    @property
+    def address(self) -> str:
+        """Host, port and database, without credentials."""
+        return self._server.address
+
+    def lease(self, name: str, ttl_seconds: float) -> Lease:
+        """Return a lease on `name`, not yet taken."""
+        return Lease(self._server, name, ttl_seconds)
+
+    def ping(self) -> float:
+        """Return the seconds that an answer takes; one try, two seconds at most.
+
+        Raises:
+            StoreUnavailableError: no answer.
+        """
+        return self._server.ping()
+
+    def close(self) -> None:
+        """Close the connections of the synchronous half."""
+        self._server.close()
+
+    async def aclose(self) -> None:
+        """Close the connections that the running event loop has."""
+        await self._server.aclose()

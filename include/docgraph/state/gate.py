@@ -1,0 +1,40 @@
+"""The gate: closed while a store is under pressure, so that work waits between two batches. It decides nothing itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from docgraph.model.jobs import now
+from docgraph.state import keys
+from docgraph.state.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """Whether work may go on, why not, and since when that is so (RFC 3339, empty where it was never moved)."""
+
+    open: bool
+    reason: str = ""
+    since: str = ""
+
+
+class Gate:
+    """The hash `ingest:gate`; open where nobody has said anything."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def state(self) -> GateState:
+        """Return how the gate stands."""
+        fields = self._server.call("HGETALL", keys.GATE)
+        return GateState(
+            open=fields.get("state", "open") == "open", reason=fields.get("reason", ""), since=fields.get("since", "")
+        )
+
+    def close(self, reason: str) -> None:
+        """Let no new batch begin; closed twice, the reason is the newer and `since` stays."""
+        self._server.script("gate", [keys.GATE], ("closed", reason, now()))
+
+    def open(self) -> None:
+        """Let work go on."""
+        self._server.script("gate", [keys.GATE], ("open", "", now()))

@@ -1,0 +1,431 @@
+"""Jobs in Redis: taken in, claimed by runs, moved through their stages, ended, taken up again, removed.
+
+Each change of a job is one Lua script (`scripts/`), so that a crash leaves it either not begun or done, and two who want
+the same job can't both have it. Nothing here decides *what* to do with a document; nothing here calls Airflow.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from docgraph.errors import ConfigurationError, IllegalTransitionError, JobNotFoundError
+from docgraph.model.identity import document_id, is_tag
+from docgraph.model.jobs import Job, JobState, JobStatus, Operation, Outcome, new_job_id, now
+from docgraph.state import keys
+from docgraph.state.server import Argument, Server
+
+#: Longest error message kept with a job, characters.
+MESSAGE_LIMIT = 4_000
+#: Longest field taken over from an entry that somebody else wrote, characters.
+FOREIGN_FIELD_LIMIT = 2_000
+_READ_BATCH = 1_000
+_PURGE_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """What became of a request: the job that answers for it, and which job it replaced."""
+
+    job_id: str
+    version: int
+    deduplicated: bool
+    superseded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A stage that is done for a job: what it was made from, where the artifact is, how much and how long it was."""
+
+    fingerprint: str
+    artifact: str
+    items: int = 0
+    seconds: float = 0.0
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """An entry of `ingest:jobs` that nobody has claimed; `status` is empty where the job has no state (a foreign entry)."""
+
+    entry_id: str
+    fields: dict[str, str]
+    age_seconds: float
+    status: str = ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the entry was added by another program and not yet admitted or rejected."""
+        return not self.status
+
+
+class Jobs:
+    """The hashes `ingest:state:<job_id>`, their stream `ingest:jobs`, and the indexes over them."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def enqueue(self, job: Job, *, committed_version: int = 0) -> Enqueued:
+        """Put a job into the queue and give it its document's next version.
+
+        A queued job of the same document with the same checksum and operation answers for this one (`deduplicated`); one
+        with other content is superseded. `committed_version` is the graph's, for a document that Redis doesn't know.
+
+        Raises:
+            IllegalTransitionError: the job id is in use for another request.
+        """
+        return self._enqueue(job, committed_version, entry_id="")
+
+    def admit(self, entry_id: str, job: Job, committed_version: int = 0) -> Enqueued:
+        """Take in a job that another program added to the stream; its entry stays until the job is claimed.
+
+        The entry is removed where a queued job answers for it or the job was taken in before.
+
+        Raises:
+            IllegalTransitionError: the job id is in use for another request; reject the entry.
+        """
+        return self._enqueue(job, committed_version, entry_id=entry_id)
+
+    def _enqueue(self, job: Job, committed_version: int, *, entry_id: str) -> Enqueued:
+        document = document_id(job.tag, job.source_uri)
+        arguments: tuple[Argument, ...] = (
+            now(),
+            committed_version,
+            entry_id,
+            job.job_id,
+            document,
+            job.source_uri,
+            job.content_type,
+            job.checksum,
+            job.tag,
+            job.created_at,
+            job.op.value,
+            job.size,
+        )
+        answer = self._server.script("enqueue", [keys.state(job.job_id)], arguments)
+        if answer[0] == "taken":
+            raise IllegalTransitionError(
+                f"Job {job.job_id} for {job.source_uri} can't be taken in: the id is in use for another request. "
+                "Use a new UUID for each job."
+            )
+        job_id, version, deduplicated, superseded = answer
+        return Enqueued(job_id, int(version), bool(int(deduplicated)), (superseded,) if superseded else ())
+
+    def reject(self, entry_id: str, fields: Mapping[str, str], code: str, message: str) -> str:
+        """Remove a foreign entry that can't be taken in and leave a failed job that says why; return the job's id.
+
+        The job has the id that the entry names, or a new one where that is missing or in use. Empty where the entry was
+        gone already.
+        """
+        known = {name: str(value)[:FOREIGN_FIELD_LIMIT] for name, value in fields.items()}
+        tag, source_uri = known.get("tag", ""), known.get("source_uri", "")
+        usable = is_tag(tag) and bool(source_uri)
+        operation = known.get("op", "")
+        arguments: tuple[Argument, ...] = (
+            now(),
+            entry_id,
+            known.get("job_id", ""),
+            new_job_id(),
+            document_id(tag, source_uri) if usable else "",
+            source_uri,
+            known.get("content_type", ""),
+            known.get("checksum", ""),
+            tag,
+            known.get("created_at", ""),
+            operation if operation in set(Operation) else Operation.UPSERT.value,
+            code,
+            message[:MESSAGE_LIMIT],
+        )
+        return str(self._server.script("reject", [], arguments))
+
+    def waiting(self, older_than_seconds: float, limit: int = 1_000) -> list[StreamEntry]:
+        """Return the oldest entries of the stream that have waited this long unclaimed, foreign ones among them."""
+        seconds, microseconds = self._server.call("TIME")
+        present_ms = int(seconds) * 1_000 + int(microseconds) // 1_000
+        newest_ms = present_ms - int(older_than_seconds * 1_000)
+        entries = self._server.call("XRANGE", keys.JOBS, "-", max(0, newest_ms), "COUNT", limit)
+        statuses = self._server.call_many(
+            [("HGET", keys.state(fields.get("job_id", "")), "status") for _, fields in entries]
+        )
+        return [
+            StreamEntry(entry_id, dict(fields), (present_ms - int(entry_id.partition("-")[0])) / 1_000, status or "")
+            for (entry_id, fields), status in zip(entries, statuses, strict=True)
+        ]
+
+    def known_version(self, document_ids: Sequence[str]) -> dict[str, int]:
+        """Return the newest version of each document that Redis knows; of the others the graph has to be asked."""
+        answers = self._server.call_many([("HGET", keys.document(each), "version") for each in document_ids])
+        return {each: int(answer) for each, answer in zip(document_ids, answers, strict=True) if answer}
+
+    def get(self, job_id: str) -> JobState:
+        """Return a job.
+
+        Raises:
+            JobNotFoundError: no job has this id.
+        """
+        states = self.get_many([job_id])
+        if not states:
+            raise JobNotFoundError(_unknown(job_id))
+        return states[0]
+
+    def get_many(self, job_ids: Iterable[str]) -> list[JobState]:
+        """Return these jobs in the given order; ids that no job has are left out."""
+        wanted = list(job_ids)
+        states: list[JobState] = []
+        for start in range(0, len(wanted), _READ_BATCH):
+            batch = wanted[start : start + _READ_BATCH]
+            answers = self._server.call_many([("HGETALL", keys.state(job_id)) for job_id in batch])
+            states.extend(_state(answer) for answer in answers if answer.get("status"))
+        return states
+
+    def find(self, *, tag: str | None = None, status: JobStatus | None = None, limit: int = 100) -> list[JobState]:
+        """Return the newest jobs, of one tag and in one status where these are given."""
+        if limit < 1:
+            return []
+        job_ids = self._server.call("ZREVRANGE", keys.index(tag, status), 0, limit - 1)
+        # A job may have moved on between the look at the index and the look at the job.
+        return [state for state in self.get_many(job_ids) if status is None or state.status is status]
+
+    def counts_by_status(self, tag: str | None = None) -> dict[JobStatus, int]:
+        """Return the number of jobs in each status, of all jobs or of one tag."""
+        answers = self._server.call_many([("ZCARD", keys.index(tag, status)) for status in JobStatus])
+        return {status: int(answer) for status, answer in zip(JobStatus, answers, strict=True)}
+
+    def jobs_of_run(self, run_id: str) -> list[JobState]:
+        """Return all jobs that a run holds, in the order in which they were enqueued; ended ones among them."""
+        return self._held(run_id, self._server.call("SMEMBERS", keys.run(run_id)))
+
+    def runs_with_live_jobs(self) -> dict[str, list[str]]:
+        """Return the runs that hold running or paused jobs, each with the ids of these jobs."""
+        job_ids = [
+            job_id
+            for status in (JobStatus.RUNNING, JobStatus.PAUSED)
+            for job_id in self._server.call("ZRANGE", keys.index(status=status), 0, -1)
+        ]
+        runs: dict[str, list[str]] = {}
+        for start in range(0, len(job_ids), _READ_BATCH):
+            batch = job_ids[start : start + _READ_BATCH]
+            answers = self._server.call_many([("HMGET", keys.state(each), "status", "run_id") for each in batch])
+            for job_id, (status, run_id) in zip(batch, answers, strict=True):
+                if run_id and status in {JobStatus.RUNNING, JobStatus.PAUSED}:
+                    runs.setdefault(run_id, []).append(job_id)
+        return runs
+
+    def claim(
+        self, run_id: str, *, tag: str, job_ids: Sequence[str] | None, limit: int = 1_000, pipeline: str = ""
+    ) -> list[JobState]:
+        """Give queued jobs of a dataset to a run, and return all that the run holds, in the order of enqueueing.
+
+        `job_ids` None takes the oldest queued jobs of the tag. Jobs that are not queued, or not of this tag, are left
+        alone. Repeated, the claim returns what the run holds, ended jobs among them, and takes nothing twice. A run never
+        holds more than `limit`. `pipeline` is the fingerprint of the pipeline that the run works with.
+        """
+        mode, ids = ("tag", ()) if job_ids is None else ("ids", tuple(dict.fromkeys(job_ids)))
+        held = self._server.script(
+            "claim",
+            [keys.run(run_id), keys.index(tag, JobStatus.QUEUED)],
+            (now(), run_id, tag, limit, pipeline, mode, *ids),
+        )
+        return self._held(run_id, held)
+
+    def _held(self, run_id: str, job_ids: Iterable[str]) -> list[JobState]:
+        states = [state for state in self.get_many(job_ids) if state.run_id == run_id]
+        return sorted(states, key=lambda state: (state.job.version, state.job.job_id))
+
+    def pipeline_of(self, job_id: str) -> str:
+        """Return the pipeline fingerprint with which the job was claimed; empty where it never was."""
+        return str(self._server.call("HGET", keys.state(job_id), "pipeline") or "")
+
+    def begin_stage(self, job_id: str, run_id: str, stage: str) -> bool:
+        """Say that a stage begins; False: the job is not this run's to work on (cancelled, ended, taken by another)."""
+        return bool(self._server.script("begin_stage", [keys.state(job_id)], (now(), job_id, run_id, stage)))
+
+    def is_live(self, job_id: str, run_id: str) -> bool:
+        """Tell whether the job is still running or paused under this run: to be asked between batches."""
+        status, holder = self._server.call("HMGET", keys.state(job_id), "status", "run_id")
+        return status in {JobStatus.RUNNING, JobStatus.PAUSED} and holder == run_id
+
+    def pause(self, job_id: str, run_id: str, reason: str) -> bool:
+        """Say that the job waits (the gate is closed); False: it is not this run's to work on."""
+        return self._pause(job_id, run_id, JobStatus.PAUSED, reason)
+
+    def unpause(self, job_id: str, run_id: str) -> bool:
+        """Say that the job goes on; False: it is not this run's to work on."""
+        return self._pause(job_id, run_id, JobStatus.RUNNING, "")
+
+    def _pause(self, job_id: str, run_id: str, after: JobStatus, reason: str) -> bool:
+        arguments = (now(), job_id, run_id, after.value, reason[:MESSAGE_LIMIT])
+        return bool(self._server.script("pause", [keys.state(job_id)], arguments))
+
+    def complete(self, job_id: str, run_id: str, outcome: Outcome, counts: Mapping[str, int], fence: int = 0) -> bool:
+        """End a job with success; `counts` replace what was counted under these names. False: not this run's to end.
+
+        True again for the run that has completed it already.
+        """
+        arguments = (now(), job_id, run_id, outcome.value, fence, *_flat(counts))
+        return bool(self._server.script("complete", [keys.state(job_id)], arguments))
+
+    def add_counts(self, job_id: str, run_id: str, **counts: int) -> bool:
+        """Add to a job's counts; False: it is not this run's to work on."""
+        if not counts:
+            return self.is_live(job_id, run_id)
+        arguments = (now(), job_id, run_id, uuid.uuid4().hex, *_flat(counts))
+        return bool(self._server.script("add_counts", [keys.state(job_id)], arguments))
+
+    def checkpoint(self, job_id: str, stage: str) -> Checkpoint | None:
+        """Return what a stage left behind for this job; None where it has not been done."""
+        raw = self._server.call("HGET", keys.checkpoint(job_id), stage)
+        return None if raw is None else Checkpoint(**json.loads(raw))
+
+    def checkpoints(self, job_id: str) -> dict[str, Checkpoint]:
+        """Return what all stages left behind for this job, by stage."""
+        fields = self._server.call("HGETALL", keys.checkpoint(job_id))
+        return {stage: Checkpoint(**json.loads(raw)) for stage, raw in fields.items() if stage != "v"}
+
+    def set_checkpoint(self, job_id: str, stage: str, checkpoint: Checkpoint) -> None:
+        """Record that a stage is done; nothing is recorded for a job that retention has removed."""
+        value = json.dumps(asdict(checkpoint), ensure_ascii=False, sort_keys=True)
+        self._server.script("set_checkpoint", [keys.state(job_id), keys.checkpoint(job_id)], (stage, value))
+
+    def next_fence(self, document_id: str, committed_fence: int) -> int:
+        """Return the fence of a new attempt at a document: above every one before and above what the graph has committed."""
+        return int(self._server.script("next_fence", [keys.document(document_id)], (committed_fence,)))
+
+    def set_report(self, job_ids: Sequence[str], path: str) -> None:
+        """Record where the report on these jobs is."""
+        for start in range(0, len(job_ids), _READ_BATCH):
+            self._server.script("set_report", [], (path, *job_ids[start : start + _READ_BATCH]))
+
+    def fail(self, job_id: str, *, run_id: str | None, code: str, message: str) -> bool:
+        """End a job with an error: as the run that holds it, or (`run_id` None) as a caretaker, whoever holds it.
+
+        False: it has ended, or is not this run's to end. True again for the run that has failed it already.
+
+        Raises:
+            JobNotFoundError: no job has this id.
+        """
+        stopped, _ = self._stop(job_id, run_id or "", JobStatus.FAILED, code, message)
+        return stopped
+
+    def cancel(self, job_id: str, reason: str) -> JobStatus:
+        """Cancel a job that has not ended, and return its status before; a final status stays as it is.
+
+        Who works on it learns it from `begin_stage`, `is_live` and `complete`.
+
+        Raises:
+            JobNotFoundError: no job has this id.
+        """
+        _, before = self._stop(job_id, "", JobStatus.CANCELLED, "cancelled", reason)
+        return before
+
+    def _stop(self, job_id: str, run_id: str, after: JobStatus, code: str, message: str) -> tuple[bool, JobStatus]:
+        arguments = (now(), job_id, run_id, after.value, code, message[:MESSAGE_LIMIT], uuid.uuid4().hex)
+        answer = self._server.script("stop", [keys.state(job_id)], arguments)
+        if not answer:
+            raise JobNotFoundError(_unknown(job_id))
+        return bool(answer[0]), JobStatus(answer[1])
+
+    def resume(self, job_id: str) -> JobState:
+        """Put a failed or cancelled job into the queue again, as its next attempt, and return it.
+
+        Raises:
+            JobNotFoundError: no job has this id.
+            IllegalTransitionError: it is not failed or cancelled, newer content of its document is queued, or its request
+                never named a document.
+        """
+        answer = self._restart(job_id, "", "resumed")
+        match answer[0]:
+            case "missing":
+                raise JobNotFoundError(_unknown(job_id))
+            case "refused":
+                raise IllegalTransitionError(
+                    f"Job {job_id} can't be resumed: it is {answer[1]}. Only a failed or cancelled job can."
+                )
+            case "superseded":
+                raise IllegalTransitionError(
+                    f"Job {job_id} can't be resumed: job {answer[1]} with newer content of the document is queued. "
+                    "Cancel that one first, or let it run."
+                )
+            case "unusable":
+                raise IllegalTransitionError(
+                    f"Job {job_id} can't be resumed: its request has no usable tag or address. Send a new request."
+                )
+        return self.get(job_id)
+
+    def requeue(self, job_id: str, run_id: str, reason: str) -> bool:
+        """Take a live job from a run that has ended or vanished, and put it into the queue again as its next attempt.
+
+        False: the run does not hold it any more. Where newer content of the document is queued, the job is superseded
+        instead.
+        """
+        if not run_id:
+            return False
+        return self._restart(job_id, run_id, reason)[0] in {"queued", "superseded"}
+
+    def _restart(self, job_id: str, run_id: str, reason: str) -> list[str]:
+        arguments = (now(), job_id, run_id, reason[:MESSAGE_LIMIT], uuid.uuid4().hex)
+        return [str(part) for part in self._server.script("restart", [keys.state(job_id)], arguments)]
+
+    def purge(self, final_older_than_seconds: float) -> int:
+        """Remove jobs that ended longer ago than this, with their checkpoints and events; return how many."""
+        removed = 0
+        while True:
+            arguments = (int(final_older_than_seconds * 1_000_000), _PURGE_BATCH)
+            batch = int(self._server.script("purge", [keys.INDEX_FINISHED], arguments))
+            removed += batch
+            if batch < _PURGE_BATCH:
+                return removed
+
+
+def _flat(counts: Mapping[str, int]) -> list[Argument]:
+    return [part for name, number in counts.items() for part in (name, int(number))]
+
+
+def _unknown(job_id: str) -> str:
+    return f"No job has the id {job_id}; `ingestctl status` lists the jobs."
+
+
+def _state(fields: Mapping[str, Any]) -> JobState:
+    version = int(fields.get("v") or 0)
+    if version > keys.SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"Job {fields.get('job_id')} was written by a newer docgraph (schema {version}, this one reads up to "
+            f"{keys.SCHEMA_VERSION}); upgrade this process."
+        )
+    job = Job(
+        job_id=fields["job_id"],
+        source_uri=fields["source_uri"],
+        content_type=fields["content_type"],
+        checksum=fields["checksum"],
+        tag=fields["tag"],
+        created_at=fields["created_at"],
+        op=Operation(fields["op"]),
+        version=int(fields["version"]),
+        size=int(fields["size"]),
+    )
+    return JobState(
+        job=job,
+        document_id=fields["document_id"],
+        status=JobStatus(fields["status"]),
+        stage=fields.get("stage", ""),
+        outcome=fields.get("outcome", ""),
+        attempt=int(fields.get("attempt") or 1),
+        since=int(fields.get("since") or 0),
+        fence=int(fields.get("fence") or 0),
+        run_id=fields.get("run_id", ""),
+        counts={
+            name.removeprefix(keys.COUNT_FIELD_PREFIX): int(value)
+            for name, value in fields.items()
+            if name.startswith(keys.COUNT_FIELD_PREFIX)
+        },
+        queued_at=fields.get("queued_at", ""),
+        started_at=fields.get("started_at", ""),
+        finished_at=fields.get("finished_at", ""),
+        updated_at=fields.get("updated_at", ""),
+        error=fields.get("error", ""),
+        error_code=fields.get("error_code", ""),
+        report=fields.get("report", ""),
+    )

@@ -1,0 +1,42 @@
+"""The last verdict on each dataset, where a health check finds it without asking the stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from docgraph.state import keys
+from docgraph.state.server import Server
+
+
+class Readiness:
+    """The hashes `ingest:ready:<tag>`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def set(self, tag: str, fields: Mapping[str, str]) -> None:
+        """Replace the verdict on a dataset by `fields`."""
+        key = keys.ready(tag)
+        values = [part for name, value in fields.items() for part in (name, value)]
+        self._server.transaction(
+            [
+                ("DEL", key),
+                ("HSET", key, *values, "v", str(keys.SCHEMA_VERSION)),
+                ("SADD", keys.INDEX_READY, tag),
+            ]
+        )
+
+    def get(self, tag: str) -> dict[str, str] | None:
+        """Return the last verdict on a dataset; None where none was given."""
+        return _verdict(self._server.call("HGETALL", keys.ready(tag)))
+
+    def all(self) -> dict[str, dict[str, str]]:
+        """Return the last verdict on every dataset that has one, by tag."""
+        tags = sorted(self._server.call("SMEMBERS", keys.INDEX_READY))
+        answers = self._server.call_many([("HGETALL", keys.ready(tag)) for tag in tags])
+        verdicts = {tag: _verdict(answer) for tag, answer in zip(tags, answers, strict=True)}
+        return {tag: verdict for tag, verdict in verdicts.items() if verdict is not None}
+
+
+def _verdict(fields: Mapping[str, str]) -> dict[str, str] | None:
+    return {name: value for name, value in fields.items() if name != "v"} or None

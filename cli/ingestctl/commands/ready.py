@@ -1,0 +1,75 @@
+"""`ingestctl ready`: is everything up, and is the dataset fit to be queried? The exit code answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ingestctl.commands._options import EPILOG, AnyTag, Json, start
+from ingestctl.errors import ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EPILOG)(ready)
+
+
+def ready(ctx: typer.Context, tag: AnyTag = None, as_json: Json = False) -> None:
+    """Check the services (and a dataset's verdict); exit code 0 = ready, 1 = not."""
+    shell = start(ctx, as_json)
+    with shell.client() as client:
+        answer = client.ready(tag)
+    shell.show(Readiness(answer, tag))
+    raise typer.Exit(ExitCode.OK if answer["ready"] else ExitCode.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The service's checks."""
+
+    answer: Mapping[str, Any]
+    tag: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer unchanged."""
+        return dict(self.answer)
+
+    def for_people(self) -> Iterable[RenderableType]:
+        """Return one line a check, then the answer."""
+        from rich.text import Text
+
+        from ingestctl import render
+        from ingestctl.text import duration, printable
+
+        table = render.table("", "Check", "Time", "", right=("Time",))
+        for name, check in (self.answer.get("checks") or {}).items():
+            ok = bool(check.get("ok"))
+            seconds = check.get("seconds")
+            table.add_row(
+                Text("✔" if ok else "✘", style="green" if ok else "red"),
+                Text(printable(str(name))),
+                Text(duration(float(seconds)) if seconds is not None else "", style="dim"),
+                Text(printable(str(check.get("error") or "")), style="red"),
+            )
+        yield table
+        dataset = self.answer.get("dataset")
+        if self.tag and dataset:
+            facts = "  ".join(f"{key}={value}" for key, value in dataset.items() if not isinstance(value, (dict, list)))
+            yield Text(f"dataset {self.tag}: {printable(facts)}", style="dim")
+        what = f"dataset {self.tag}" if self.tag else "docgraph"
+        if self.answer["ready"]:
+            yield Text.assemble(("✔ ", "green"), (f"{what} is ready", "bold green"))
+        else:
+            yield Text.assemble(("✘ ", "red"), (f"{what} is not ready", "bold red"))
+            then = (
+                f"`ingestctl report latest --tag {self.tag}` says why"
+                if self.tag
+                else "`make status` shows the processes"
+            )
+            yield Text(f"  {then}", style="dim")

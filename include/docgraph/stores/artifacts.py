@@ -1,0 +1,192 @@
+"""What stages leave for the stages after them: JSON artifacts, and vectors batch by batch.
+
+Both are files that name the checksum of their own content and are compared with it when read, so that a half-written or
+rotten one is computed again and never used. Nothing here knows what an artifact means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+import struct
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from docgraph.errors import ArtifactDamagedError, WorldError
+from docgraph.stores.files import explaining, read_file, remove_unused, touch, write_file
+
+Vector: TypeAlias = npt.NDArray[np.float32]
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_REF = re.compile(
+    r"(?P<kind>[A-Za-z0-9_][A-Za-z0-9_.-]*)/(?P<fingerprint>[A-Za-z0-9_][A-Za-z0-9_.-]*)-(?P<sha256>[0-9a-f]{64})"
+)
+
+
+class ArtifactStore:
+    """A folder of JSON artifacts, named by kind, fingerprint of what they were made from, and checksum."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put_json(self, kind: str, fingerprint: str, payload: Mapping[str, Any]) -> str:
+        """Store an artifact and return its reference; it is whole on the disk before this returns.
+
+        Raises:
+            WorldError: the disk is full or broken; nothing is visible then.
+        """
+        text = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        # A lone surrogate (YAML can spell one) is no reason to lose a document; json.loads reads it back.
+        data = text.encode("utf-8", "surrogatepass")
+        ref = f"{_name(kind)}/{_name(fingerprint)}-{hashlib.sha256(data).hexdigest()}"
+        write_file(self._path(ref), data)
+        return ref
+
+    def get_json(self, ref: str) -> dict[str, Any]:
+        """Return the artifact that `put_json` gave this reference for.
+
+        Raises:
+            ArtifactDamagedError: it is not there, or not what was stored; the stage that makes it has to run again.
+            WorldError: the disk is broken.
+        """
+        path = self._path(ref)
+        data = read_file(path, ref.rpartition("-")[2])
+        if data is None:
+            raise ArtifactDamagedError(
+                f"The artifact {ref} is not in {self._root}, or it was damaged and removed. Its stage computes it again."
+            )
+        payload: dict[str, Any] = json.loads(data)
+        return payload
+
+    def has(self, kind: str, fingerprint: str) -> str | None:
+        """Return the reference of a sound artifact of this kind and fingerprint; retention spares it from now on.
+
+        Raises:
+            WorldError: the disk is broken.
+        """
+        folder = self._folder(_name(kind), _name(fingerprint))
+        for path in sorted(folder.glob(f"{fingerprint}-*.json")):
+            ref = f"{kind}/{path.stem}"
+            match = _REF.fullmatch(ref)
+            if match and match["fingerprint"] == fingerprint and read_file(path, match["sha256"]) is not None:
+                touch(path)
+                return ref
+        return None
+
+    def collect(self, live_refs: Iterable[str], older_than: float) -> int:
+        """Remove the artifacts that no live job refers to and that were not used for `older_than` seconds; return how many.
+
+        Raises:
+            WorldError: a file can't be removed.
+        """
+        return remove_unused(self._root, (self._path(ref) for ref in live_refs if ref), older_than)
+
+    def _folder(self, kind: str, fingerprint: str) -> Path:
+        return self._root / kind / fingerprint[:2]
+
+    def _path(self, ref: str) -> Path:
+        match = _REF.fullmatch(ref)
+        if match is None:
+            raise ArtifactDamagedError(
+                f"{ref!r} is no reference of an artifact. The stage that left it has to run again."
+            )
+        return self._folder(match["kind"], match["fingerprint"]) / f"{ref.partition('/')[2]}.json"
+
+
+class VectorJournal:
+    """Vectors of documents under way: each batch is on the disk before the next is computed.
+
+    One file a batch: eight bytes of mark, dimensions and number of records (little-endian uint32), then for each record
+    the section's UUID (16 bytes) and its vector (little-endian float32). The file's name is the SHA-256 of all that.
+    """
+
+    _MARK = b"DGVECT01"
+    _HEADER = struct.Struct("<8sII")
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, embedding_version: str, document_id: str, vectors: Mapping[str, Vector]) -> None:
+        """Store the vectors of a batch by section id; they are on the disk before this returns.
+
+        Raises:
+            WorldError: the vectors are not finite and of one length, or the disk is full or broken.
+        """
+        if not vectors:
+            return
+        rows = [np.asarray(vector, dtype="<f4") for vector in vectors.values()]
+        shape = rows[0].shape
+        if len(shape) != 1 or not all(row.shape == shape and np.isfinite(row).all() for row in rows):
+            raise WorldError(
+                f"The vectors for document {document_id} are not finite numbers of one length. "
+                "Look at the embedder's log and model."
+            )
+        records = (uuid.UUID(section_id).bytes + row.tobytes() for section_id, row in zip(vectors, rows, strict=True))
+        data = self._HEADER.pack(self._MARK, shape[0], len(rows)) + b"".join(records)
+        name = f"{hashlib.sha256(data).hexdigest()}.vectors"
+        write_file(self._folder(embedding_version, document_id) / name, data)
+
+    def load(self, embedding_version: str, document_id: str, wanted: Collection[str]) -> dict[str, Vector]:
+        """Return those of the wanted vectors that were stored whole, by section id.
+
+        A file that is cut off or changed is removed, which the log says, and gives nothing.
+
+        Raises:
+            WorldError: the disk is broken.
+        """
+        missing = set(wanted)
+        found: dict[str, Vector] = {}
+        for path in sorted(self._folder(embedding_version, document_id).glob("*.vectors")):
+            if not missing:
+                break
+            data = read_file(path, path.stem)
+            if data is not None:
+                found.update(self._records(data, missing))
+                missing -= found.keys()
+        return found
+
+    def discard(self, embedding_version: str, document_id: str) -> None:
+        """Remove all vectors of a document, once they are where they belong.
+
+        Raises:
+            WorldError: a file can't be removed.
+        """
+        folder = self._folder(embedding_version, document_id)
+        with explaining("remove", folder), contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+
+    def collect(self, older_than: float) -> int:
+        """Remove the batches that are older than this many seconds (their jobs never came to an end); return how many.
+
+        Raises:
+            WorldError: a file can't be removed.
+        """
+        return remove_unused(self._root, (), older_than)
+
+    def _folder(self, embedding_version: str, document_id: str) -> Path:
+        return self._root / _name(embedding_version) / document_id[:2] / str(uuid.UUID(document_id))
+
+    def _records(self, data: bytes, wanted: Collection[str]) -> dict[str, Vector]:
+        _, dimensions, count = self._HEADER.unpack_from(data)
+        record = np.dtype([("id", "V16"), ("vector", "<f4", (dimensions,))])
+        rows = np.frombuffer(data, dtype=record, count=count, offset=self._HEADER.size)
+        ids = [str(uuid.UUID(bytes=bytes(row))) for row in rows["id"]]
+        return {
+            section_id: rows["vector"][position].astype(np.float32)
+            for position, section_id in enumerate(ids)
+            if section_id in wanted
+        }
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise WorldError(f"{text!r} can't be part of a file name: letters, digits, dots, hyphens and underscores only.")
+    return text

@@ -141,6 +141,11 @@ class Jobs:
         )
         return str(self._server.script("reject", [], arguments))
 
+    def post(self, job: Job) -> str:
+        """Add a request to the stream as any other program would, without a state; return the entry's id."""
+        fields = ("job_id", "source_uri", "content_type", "checksum", "tag", "created_at", "op")
+        return str(self._server.call("XADD", keys.JOBS, "*", *(p for name in fields for p in (name, str(getattr(job, name))))))
+
     def waiting(self, older_than_seconds: float, limit: int = 1_000) -> list[StreamEntry]:
         """Return the oldest entries of the stream that have waited this long unclaimed, foreign ones among them."""
         seconds, microseconds = self._server.call("TIME")
@@ -274,6 +279,11 @@ class Jobs:
             return self.is_live(job_id, run_id)
         arguments = (now(), job_id, run_id, uuid.uuid4().hex, *_flat(counts))
         return bool(self._server.script("add_counts", [keys.state(job_id)], arguments))
+
+    def note_error(self, job_id: str, run_id: str, message: str) -> bool:
+        """Keep the error for which a task of the job is about to be retried; False: it is not this run's to work on."""
+        arguments = (now(), job_id, run_id, message[:MESSAGE_LIMIT])
+        return bool(self._server.script("note_error", [keys.state(job_id)], arguments))
 
     def checkpoint(self, job_id: str, stage: str) -> Checkpoint | None:
         """Return what a stage left behind for this job; None where it has not been done."""

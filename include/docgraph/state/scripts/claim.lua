@@ -21,6 +21,12 @@ for _, job_id in ipairs(wanted) do
     redis.call('HSET', STATE .. job_id, 'run_id', run_id, 'started_at', at, 'pipeline', pipeline)
     change_status(job_id, 'queued', 'running', at, 'claimed by run ' .. run_id)
     held = held + 1
+  elseif held < limit and status == 'failed' and job_tag == tag
+    and fields(STATE .. job_id, 'run_id') == '' and fields(STATE .. job_id, 'rejected_entry') ~= '' then
+    -- A request that was refused at the door has no work, but belongs into the report of the run it came with.
+    redis.call('SADD', KEYS[1], job_id)
+    redis.call('HSET', STATE .. job_id, 'run_id', run_id)
+    held = held + 1
   end
 end
 return redis.call('SMEMBERS', KEYS[1])

@@ -75,7 +75,7 @@ def judge(
 def drift_of(comparison: Comparison) -> Drift:
     """Return a comparison in the form that verdicts and reports keep."""
     return Drift(
-        scope=comparison.scope,
+        scope="dataset" if comparison.scope == "dataset" else "run",
         graph_total=comparison.graph_total,
         vector_total=comparison.vector_total,
         missing=tuple(comparison.missing),

@@ -1,0 +1,29 @@
+"""Reports: what a run did and whether the dataset is fit to be queried, as JSON, Markdown and HTML."""
+
+from __future__ import annotations
+
+from docgraph.reporting.building import build_report, schema, validate
+from docgraph.reporting.markdown import render_markdown
+from docgraph.reporting.page import render_html
+from docgraph.reporting.writing import (
+    ReportNotFoundError,
+    list_reports,
+    read_report,
+    report_folder,
+    write_index,
+    write_report,
+)
+
+__all__ = [
+    "ReportNotFoundError",
+    "build_report",
+    "list_reports",
+    "read_report",
+    "render_html",
+    "render_markdown",
+    "report_folder",
+    "schema",
+    "validate",
+    "write_index",
+    "write_report",
+]

@@ -1,0 +1,188 @@
+"""Reports on disk: one folder each, written once; links to the latest; an index. Removing old ones is retention's.
+
+A folder is made exclusively, so two runs never share one. `ingest_report.json` appears in it last and whole: a folder
+without it is one that a crash left, and is nobody's report.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from docgraph.errors import DocgraphError
+from docgraph.model.identity import is_tag
+from docgraph.reporting import markdown, page
+from docgraph.reporting.building import validate
+
+NAME = "ingest_report"
+#: Reports that the index lists; older ones are found by their folder.
+INDEXED = 200
+_REPORT_ID = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z")
+_DIGEST = "summary.json"
+_DIGEST_KEYS = (
+    "report_id",
+    "created_at",
+    "tag",
+    "run_id",
+    "dag_id",
+    "ready_for_queries",
+    "summary",
+    "drift_pct",
+    "counts",
+)
+
+
+class ReportNotFoundError(DocgraphError):
+    """No report has this name; `ingestctl report` lists the latest."""
+
+    code = "report_not_found"
+
+
+def write_report(reports_root: Path, report: Mapping[str, Any]) -> Path:
+    """Write a report as JSON, Markdown and HTML into a folder of its own, and return the folder.
+
+    The folder's name becomes the `report_id`. Afterwards `latest` and `latest-<tag>` point to it, unless a newer one was
+    written meanwhile, and the index lists it.
+
+    Raises:
+        jsonschema.ValidationError: the report breaks the published schema; nothing is written then.
+    """
+    reports_root.mkdir(parents=True, exist_ok=True)
+    validate({**report, "report_id": _report_id()})
+    folder = _new_folder(reports_root)
+    whole = {**report, "report_id": folder.name}
+    _write(folder / f"{NAME}.md", markdown.render_markdown(whole))
+    _write(folder / f"{NAME}.html", page.render_html(whole))
+    _write(folder / _DIGEST, _json({key: whole[key] for key in _DIGEST_KEYS}))
+    _write(folder / f"{NAME}.json", _json(whole))
+    _sync_folder(folder)
+    _sync_folder(reports_root)
+    with _locked(reports_root):
+        for link in ("latest", f"latest-{whole['tag']}"):
+            _point(reports_root / link, folder.name)
+        _write_index(reports_root)
+    return folder
+
+
+def write_index(reports_root: Path) -> None:
+    """Write `index.md` and `index.html` anew: after a report was written, or old ones were removed."""
+    with _locked(reports_root):
+        _write_index(reports_root)
+
+
+def _write_index(reports_root: Path) -> None:
+    names = _report_ids(reports_root)
+    reports = [_digest(reports_root / name) for name in names[:INDEXED]]
+    left_out = max(0, len(names) - INDEXED)
+    _write(reports_root / "index.md", markdown.render_index(reports, left_out))
+    _write(reports_root / "index.html", page.render_index(reports, left_out))
+
+
+def list_reports(reports_root: Path, *, tag: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """Return what each report says in short, newest first."""
+    found: list[dict[str, Any]] = []
+    for name in _report_ids(reports_root):
+        digest = _digest(reports_root / name)
+        if tag is None or digest["tag"] == tag:
+            found.append(digest)
+        if len(found) >= limit:
+            break
+    return found
+
+
+def report_folder(reports_root: Path, report_id: str | None = None, *, tag: str | None = None) -> Path:
+    """Return the folder of a report: the one named, or the latest (of a dataset).
+
+    Raises:
+        ReportNotFoundError: there is none.
+    """
+    if report_id is not None:
+        name = report_id if _REPORT_ID.fullmatch(report_id) else ""
+    else:
+        link = reports_root / ("latest" if tag is None else f"latest-{tag if is_tag(tag) else ''}")
+        name = os.readlink(link) if link.is_symlink() else ""
+    if not name or not (reports_root / name / f"{NAME}.json").is_file():
+        wanted = report_id or (f"of the dataset {tag!r}" if tag else "at all")
+        raise ReportNotFoundError(f"There is no report {wanted}; `ingestctl report` lists the latest.")
+    return reports_root / name
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """Return the JSON of the report in a folder."""
+    return dict(json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8")))
+
+
+def _report_id() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def _new_folder(reports_root: Path) -> Path:
+    while True:
+        folder = reports_root / _report_id()
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+
+
+def _report_ids(reports_root: Path) -> list[str]:
+    if not reports_root.is_dir():
+        return []
+    names = (entry.name for entry in os.scandir(reports_root) if _REPORT_ID.fullmatch(entry.name))
+    return [name for name in sorted(names, reverse=True) if (reports_root / name / f"{NAME}.json").is_file()]
+
+
+def _digest(folder: Path) -> dict[str, Any]:
+    path = folder / _DIGEST
+    if path.is_file():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    report = read_report(folder)
+    return {key: report[key] for key in _DIGEST_KEYS}
+
+
+@contextmanager
+def _locked(reports_root: Path) -> Iterator[None]:
+    """Let one writer at a time move the links and write the index, so that neither ever goes back."""
+    with (reports_root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _point(link: Path, target: str) -> None:
+    """Let a link point to a folder beside it, unless it points to a newer one."""
+    if link.is_symlink() and os.readlink(link) > target:
+        return
+    temporary = link.with_name(f".{link.name}.{secrets.token_hex(6)}")
+    temporary.symlink_to(target)
+    temporary.replace(link)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    with temporary.open("w", encoding="utf-8") as file:
+        # What came from outside may hold a lone surrogate; a report that can't be written helps nobody.
+        file.write(text.encode("utf-8", "replace").decode())
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

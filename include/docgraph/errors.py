@@ -68,6 +68,10 @@ class StaleAttemptError(WorldError):
     """A newer attempt at this document has taken over; this attempt ends without a change."""
 
 
+class EmbeddingVersionError(WorldError):
+    """The dataset's embedding version is not the one that the embeddings server makes."""
+
+
 class ReadConflictError(WorldError):
     """The documents kept changing while they were read; ask again."""
 

@@ -144,7 +144,9 @@ class Jobs:
     def post(self, job: Job) -> str:
         """Add a request to the stream as any other program would, without a state; return the entry's id."""
         fields = ("job_id", "source_uri", "content_type", "checksum", "tag", "created_at", "op")
-        return str(self._server.call("XADD", keys.JOBS, "*", *(p for name in fields for p in (name, str(getattr(job, name))))))
+        return str(
+            self._server.call("XADD", keys.JOBS, "*", *(p for name in fields for p in (name, str(getattr(job, name)))))
+        )
 
     def waiting(self, older_than_seconds: float, limit: int = 1_000) -> list[StreamEntry]:
         """Return the oldest entries of the stream that have waited this long unclaimed, foreign ones among them."""

@@ -189,6 +189,9 @@ def _commit(tx: neo4j.ManagedTransaction, request: CommitRequest) -> CommitResul
     attempt, document_id = request.attempt, request.attempt.document_id
     document = _lock_and_read(tx, document_id)
     decision = decide_commit(document, attempt)
+    if decision is CommitDecision.COMMIT and document.pipeline != request.base_pipeline:
+        # Same sections, but what hangs on them was written by other rules than the rows reckon with.
+        decision = CommitDecision.BASE_MOVED
     if decision is not CommitDecision.COMMIT:
         raise _RefusedError(CommitResult(decision, document))
     existing = set(document.generation)

@@ -1,0 +1,84 @@
+"""What the DAGs' tasks call: open a runtime, run one function of `docgraph.pipeline`, close it.
+
+Each call lives in a task process of its own; XCom carries job ids only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from docgraph import dispatch, pipeline, publishing
+from docgraph.model.jobs import JobState
+from docgraph.runtime import Runtime
+from docgraph.sources import filesystem
+
+#: The world's errors are tried again soon; what no repetition can mend fails at once.
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception="docgraph.errors.ConfigurationError", action=RetryAction.FAIL, reason="mend the configuration"
+        ),
+        RetryRule(
+            exception="docgraph.errors.StaleAttemptError",
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(seconds=1),
+            reason="another attempt was faster",
+        ),
+    ]
+)
+RETRIES = 5
+RETRY_DELAY = timedelta(seconds=2)
+MAX_RETRY_DELAY = timedelta(minutes=2)
+
+
+def claim(params: dict[str, Any], run_id: str) -> list[list[str]]:
+    """Claim the run's jobs; returns batches of job ids, one for each mapped index."""
+    with Runtime.load() as runtime:
+        return pipeline.claim(runtime, run_id, params["tag"], params.get("job_ids"))
+
+
+def run_stage(stage: str, batch: Sequence[str]) -> None:
+    """Bring one batch through one stage, and name the mapped index after its documents."""
+    context = get_current_context()
+    with Runtime.load() as runtime:
+        context["batch"] = batch_label(runtime.state.jobs.get_many(batch))  # type: ignore[typeddict-unknown-key]
+        pipeline.run_stage(runtime, stage, str(context["run_id"]), batch)
+
+
+def report(params: dict[str, Any], run_id: str) -> dict[str, Any]:
+    """Publish the run's report and verdict.
+
+    Raises:
+        ReportedFailure: a job failed or the dataset is not ready, so that the run shows as failed; the report is out all the same.
+    """
+    with Runtime.load() as runtime:
+        published = publishing.publish(runtime, run_id, params["tag"])
+    if published.failed or not published.ready:
+        raise ReportedFailure(published.sentence)
+    return {"report": published.path, "ready": published.ready}
+
+
+class ReportedFailure(AirflowFailException):
+    """The report is published; it says that a job failed or that the dataset is not ready."""
+
+
+def take_files() -> dict[str, str]:
+    """Turn the complete files of the watch folder into jobs and trigger a run for each tag; returns tag → run id."""
+    with Runtime.load() as runtime:
+        taken = filesystem.take(runtime)
+        return {tag: dispatch.trigger(runtime, tag, job_ids) or "" for tag, job_ids in taken.jobs.items()}
+
+
+def batch_label(states: Sequence[JobState]) -> str:
+    """Return the name of a batch in Airflow's grid: its first document, and how many others."""
+    if not states:
+        return "nothing left to do"
+    first = unquote(PurePosixPath(urlsplit(states[0].job.source_uri).path).name)
+    return first if len(states) == 1 else f"{first} +{len(states) - 1}"

@@ -1,0 +1,186 @@
+"""The watch folder: files that somebody drops become jobs.
+
+The first folder below the watch folder is the tag, else the default tag holds. `a.md.ready` says that `a.md` is complete;
+without it a file is taken once it stood still. Order: claim by rename → snapshot → enqueue → put aside; what a crash left
+claimed is taken up again, which is harmless, because the same bytes make the same job.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from docgraph import intake
+from docgraph.errors import DocumentError
+from docgraph.failpoints import failpoint
+from docgraph.formats import content_type_of
+from docgraph.intake import NewJob
+from docgraph.model.identity import is_tag, uri_for_path
+from docgraph.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+READY_SUFFIX = ".ready"
+SOURCE_PREFIX = "fs://ingest/watch/"
+#: Names that editors, copying tools and operating systems leave for a moment.
+_IGNORED_SUFFIXES = ("~", ".part", ".tmp", ".swp", ".crdownload")
+UNKNOWN_CONTENT_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A file that may be taken now; `missing` where only its marker is there."""
+
+    path: Path
+    relative: str
+    marker: Path | None
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of the dropped files: job ids by tag."""
+
+    jobs: dict[str, list[str]]
+
+
+def ready_files(watch_root: Path, settle_seconds: float) -> list[Dropped]:
+    """Return the files that are complete: announced by a marker, or unchanged for `settle_seconds` (mtime and ctime)."""
+    found = list(_visible_files(watch_root))
+    paths = {path for path, _ in found}
+    now = time.time()
+    ready: list[Dropped] = []
+    for path, changed in found:
+        relative = path.relative_to(watch_root).as_posix()
+        settled = now - changed >= settle_seconds
+        if path.name.endswith(READY_SUFFIX):
+            target = path.with_name(path.name.removesuffix(READY_SUFFIX))
+            if target not in paths and settled:
+                ready.append(Dropped(target, relative.removesuffix(READY_SUFFIX), path, missing=True))
+            continue
+        marker = path.with_name(path.name + READY_SUFFIX)
+        if marker in paths:
+            ready.append(Dropped(path, relative, marker))
+        elif settled:
+            ready.append(Dropped(path, relative, None))
+    return ready
+
+
+def _visible_files(root: Path) -> Iterator[tuple[Path, float]]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if name.startswith(".") or name.endswith(_IGNORED_SUFFIXES):
+                continue
+            path = Path(folder) / name
+            try:
+                status = path.lstat()
+            except FileNotFoundError:
+                continue
+            yield path, max(status.st_mtime, status.st_ctime)
+
+
+def left_claimed(watch_root: Path) -> list[Path]:
+    """Return the folders of files that were claimed but not yet put aside."""
+    root = _claimed_root(watch_root)
+    return sorted(root.iterdir()) if root.is_dir() else []
+
+
+def _claimed_root(watch_root: Path) -> Path:
+    return watch_root.parent / "claimed"
+
+
+def take(runtime: Runtime) -> Taken:
+    """Turn every complete file of the watch folder, and what a crash left claimed, into queued jobs.
+
+    Raises:
+        StoreUnavailableError: Redis can't be reached; the files stay claimed and are taken up by the next call.
+    """
+    watch_root = runtime.settings.watch_root
+    claimed_root = _claimed_root(watch_root)
+    for dropped in ready_files(watch_root, runtime.config.watch.settle_seconds):
+        _claim(dropped, claimed_root / uuid.uuid4().hex)
+    jobs: dict[str, list[str]] = {}
+    for folder in left_claimed(watch_root):
+        for tag, job_id in _enqueue_folder(runtime, folder):
+            jobs.setdefault(tag, []).append(job_id)
+    return Taken(jobs)
+
+
+def _claim(dropped: Dropped, folder: Path) -> None:
+    """Move one file out of the watch folder; from here on a writer's next file of that name is another drop."""
+    target = folder / dropped.relative
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if dropped.missing and dropped.marker:
+        dropped.marker.rename(target.with_name(target.name + READY_SUFFIX))
+        return
+    try:
+        dropped.path.rename(target)
+    except FileNotFoundError:
+        logger.info("%s went away before it was taken", dropped.relative)
+    if dropped.marker:
+        dropped.marker.unlink(missing_ok=True)
+
+
+def _enqueue_folder(runtime: Runtime, folder: Path) -> Iterator[tuple[str, str]]:
+    for path, _ in sorted(_visible_files(folder)):
+        relative = path.relative_to(folder).as_posix()
+        failpoint("watch.before_enqueue")
+        tag, job_id = _enqueue(runtime, path, relative)
+        failpoint("watch.after_enqueue")
+        _put_aside(path, runtime.settings.watch_root.parent / "done" / relative)
+        yield tag, job_id
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _enqueue(runtime: Runtime, path: Path, relative: str) -> tuple[str, str]:
+    """Snapshot and enqueue one claimed file; one that can't become a document becomes a failed job that says why."""
+    tag = tag_of(relative, runtime.config.watch.default_tag)
+    missing = path.name.endswith(READY_SUFFIX)
+    name = _printable(relative.removesuffix(READY_SUFFIX) if missing else relative)
+    new = NewJob(
+        source_uri=uri_for_path(SOURCE_PREFIX, name),
+        tag=tag,
+        content_type=content_type_of(name) or UNKNOWN_CONTENT_TYPE,
+    )
+    try:
+        _check_file(path, name, missing)
+        snapshot = runtime.snapshots.put_file(path)
+        new = NewJob(new.source_uri, tag, snapshot.sha256, new.content_type, size=snapshot.size)
+        return tag, intake.accept(runtime, [new])[0].job_id
+    except DocumentError as error:
+        return tag, intake.refuse(runtime, new, error)
+
+
+def _check_file(path: Path, name: str, missing: bool) -> None:
+    if missing:
+        raise DocumentError(
+            f"{name}{READY_SUFFIX} announces {name}, but that file isn't there; drop the file, then the marker."
+        )
+    if path.is_symlink() or not path.is_file():
+        raise DocumentError(f"{name} is a link or no regular file; copy the file itself into the watch folder.")
+
+
+def tag_of(relative: str, default_tag: str) -> str:
+    """Return the dataset of a dropped file: its first folder where that can be a tag, else the default."""
+    first, separator, _ = relative.partition("/")
+    if not separator:
+        return default_tag
+    lowered = first.lower()
+    return lowered if is_tag(lowered) else default_tag
+
+
+def _printable(name: str) -> str:
+    """Return a file name as text: bytes that are no UTF-8 become the replacement character."""
+    return os.fsencode(name).decode("utf-8", errors="replace")
+
+
+def _put_aside(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)

@@ -1,0 +1,118 @@
+"""One stack for the whole test session, on ports and in a folder of its own; each test has a dataset of its own.
+
+`DOCGRAPH_TEST_HOME` names a folder whose stack is used, and left running, by several sessions in a row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from docgraph.model.documents import EmbeddingVersion
+from docgraph.runtime import Runtime
+from docgraph.settings import Settings
+from docgraph_local.stack import Stack
+
+STORES = ("redis", "neo4j", "qdrant", "embedder")
+
+
+def free_port_base() -> int:
+    """Return a base above which all ports of a stack are free just now."""
+    for base in range(41000 + os.getpid() % 900 * 20, 64000, 20):
+        with contextlib.ExitStack() as sockets:
+            try:
+                for offset in range(1, 9):
+                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", base + offset))
+            except OSError:
+                continue
+            return base
+    raise AssertionError("no free ports")
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The environment of the session's own stack: nothing of a stack that runs beside it."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DOCGRAPH_", "AIRFLOW"))}
+    return {**clean, "DOCGRAPH_HOME": str(home), "DOCGRAPH_FAILPOINT": f"@{home}/run/failpoint"}
+
+
+@pytest.fixture(scope="session")
+def stack_home() -> Iterator[tuple[Path, int, bool]]:
+    """Folder and ports of the session's stack, and whether it outlives the session."""
+    if named := os.environ.get("DOCGRAPH_TEST_HOME"):
+        home = Path(named)
+        record = home / "port-base"
+        base = int(record.read_text()) if record.is_file() else free_port_base()
+        home.mkdir(parents=True, exist_ok=True)
+        record.write_text(str(base))
+        yield home, base, True
+        return
+    home = Path(tempfile.mkdtemp(prefix="docgraph-test-"))
+    yield home, free_port_base(), False
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def stores(stack_home: tuple[Path, int, bool]) -> Iterator[Stack]:
+    """The real stores and the embedder, running."""
+    home, base, kept = stack_home
+    made = Stack(home, base, only=STORES, environ=_environment(home))
+    made.up()
+    yield made
+    if not kept:
+        made.down()
+
+
+@pytest.fixture(scope="session")
+def stack(stores: Stack, stack_home: tuple[Path, int, bool]) -> Stack:
+    """The whole stack, Airflow and the sidecar included."""
+    home, base, _ = stack_home
+    whole = Stack(home, base, environ=_environment(home))
+    whole.up()
+    return whole
+
+
+@pytest.fixture(scope="session")
+def settings(stores: Stack) -> Settings:
+    """Addresses and credentials of the session's stack."""
+    return Settings.load({**_environment(Path(stores.env()["DOCGRAPH_HOME"])), **stores.env()})
+
+
+@pytest.fixture(scope="session")
+def stack_env(stack: Stack) -> Mapping[str, str]:
+    """What a client of the whole stack needs in its environment."""
+    return stack.env()
+
+
+@pytest.fixture(scope="session")
+def session_runtime(settings: Settings) -> Iterator[Runtime]:
+    """One set of connections for all tests of the session."""
+    with Runtime(settings) as runtime:
+        runtime.graph.ensure_schema()
+        yield runtime
+
+
+@pytest.fixture
+def runtime(session_runtime: Runtime) -> Runtime:
+    """Connections to the session's stores."""
+    return session_runtime
+
+
+@pytest.fixture
+def version(runtime: Runtime) -> EmbeddingVersion:
+    """The embedding version of the session's embedder, its collection made."""
+    runtime.vectors.ensure(runtime.embedding_version)
+    return runtime.embedding_version
+
+
+@pytest.fixture
+def tag() -> str:
+    """A dataset that no other test knows."""
+    return f"t{uuid.uuid4().hex[:12]}"

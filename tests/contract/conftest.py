@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from contract.qdrant_server import local_qdrant, qdrant, qdrant_api_key, qdrant_collection, qdrant_names, qdrant_url
 from contract.redis_server import own_redis, raw, redis_url, state
 
-__all__ = ["own_redis", "raw", "redis_url", "state"]
+__all__ = [
+    "local_qdrant",
+    "own_redis",
+    "qdrant",
+    "qdrant_api_key",
+    "qdrant_collection",
+    "qdrant_names",
+    "qdrant_url",
+    "raw",
+    "redis_url",
+    "state",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -51,6 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
         options.host,
         options.port,
     )
+    # uvicorn shuts down on these signals and raises them again afterwards; a clean stop ends with 0, not by a signal.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda _number, _frame: None)
     uvicorn.run(
         create_app(store, api_key),
         host=options.host,

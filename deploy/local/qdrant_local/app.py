@@ -94,7 +94,7 @@ def _endpoint(
             if error.status_code >= 500:
                 _LOG.exception("%s %s failed", request.method, request.url.path)
             response = _error(error.status_code, str(error), started)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the boundary of the process: logged and answered
             _LOG.exception("%s %s failed", request.method, request.url.path)
             response = _error(500, f"Service internal error: {type(error).__name__}: {error}", started)
         metrics.RESPONSES.labels(request.method, path, response.status_code).inc()
@@ -119,10 +119,10 @@ def _has_key(request: Request, api_key: str) -> bool:
     return hmac.compare_digest(given.encode(), api_key.encode())
 
 
-async def _no_such_route(request: Request, error: Exception) -> Response:
+async def _no_such_route(request: Request, _error_: Exception) -> Response:
     message = f"{request.method} {request.url.path} is not supported by the local server; use a real Qdrant for it"
-    status_code = error.status_code if isinstance(error, HTTPException) else 404
-    return _error(status_code, message, time.perf_counter())
+    # Not the 404 of a web server: callers take that for a missing collection.
+    return _error(400, message, time.perf_counter())
 
 
 async def _version(_: Request) -> Response:

@@ -101,6 +101,7 @@ class Collection:
         #: Held by whoever needs the shard to stand still; writers take it for each request.
         self.writing = asyncio.Lock()
         self.rebuilding = False
+        self.removed = False
         #: Since the last flush: when the first and the last write came (monotonic seconds), None when there was none.
         self.dirty_since: float | None = None
         self.last_write = time.monotonic()
@@ -110,6 +111,7 @@ class Collection:
         self._shard = shard
         self._operation_ids = itertools.count()
         self._journal: list[edge.UpdateOperation] | None = None
+        self._changes_before_journal = 0
 
     # Writing
 
@@ -125,6 +127,8 @@ class Collection:
         """
         results = []
         async with self.writing:
+            if self.removed:
+                raise NotFoundError("the collection was deleted while this request waited")
             for write in writes:
                 self._require(write.must_exist)
                 self._apply(write.operation, write.points)
@@ -147,7 +151,7 @@ class Collection:
             self.dirty_since = self.dirty_since or self.last_write
             self.unindexed_changes += points
 
-    def _require(self, ids: Sequence[schema.PointId]) -> None:
+    def _require(self, ids: Sequence[edge.PointId]) -> None:
         if not ids:
             return
         found = {str(point.id) for point in self._shard.retrieve(list(ids), False, False)}
@@ -161,7 +165,7 @@ class Collection:
     def retrieve(self, body: schema.Retrieve) -> list[dict[str, Any]]:
         """Return the points with these ids; absent ones are left out."""
         points = self._shard.retrieve(
-            body.ids, queries.with_payload(body.with_payload, default=True), queries.with_vector(body.with_vector)
+            [*body.ids], queries.with_payload(body.with_payload, default=True), queries.with_vector(body.with_vector)
         )
         return [queries.record_json(point) for point in points]
 
@@ -182,10 +186,7 @@ class Collection:
         for body in bodies:
             self._check_query(body)
         requests = [queries.to_query(body, self._vector_of) for body in bodies]
-        if len(requests) == 1:
-            answers = [self._shard.query(requests[0])]
-        else:
-            answers = self._shard.query_batch(edge.QueryBatchRequest(requests))
+        answers = self._shard.query_batch(edge.QueryBatchRequest(requests))
         return [{"points": [queries.scored_json(point) for point in points]} for points in answers]
 
     def _check_query(self, body: schema.Prefetch) -> None:
@@ -204,13 +205,12 @@ class Collection:
         points = self._shard.retrieve([point_id], False, True)
         if not points:
             raise NotFoundError(f"No point with id {point_id} found")
-        vector = points[0].vector
-        named = {DEFAULT_VECTOR: vector} if isinstance(vector, list) else vector
+        vector: Any = points[0].vector
+        named: dict[str, list[float]] = {DEFAULT_VECTOR: vector} if isinstance(vector, list) else vector
         name = using or DEFAULT_VECTOR
         if name not in named:
             raise BadInputError(f"the point {point_id} has no vector `{name}` to query by")
-        found: list[float] = named[name]
-        return found
+        return named[name]
 
     def describe(self) -> dict[str, Any]:
         """Return what `GET /collections/{name}` tells."""
@@ -253,6 +253,8 @@ class Collection:
     async def checkpoint(self) -> None:
         """Flush the shard and so shorten its log and the next start; requests wait meanwhile (tens of milliseconds)."""
         async with self.log.files:
+            if self.removed:
+                return
             started = time.perf_counter()
             self._shard.flush()
             self.dirty_since = None
@@ -261,6 +263,7 @@ class Collection:
     def start_journal(self) -> None:
         """Keep each operation from now on, to repeat it on a copy of the shard."""
         self._journal = []
+        self._changes_before_journal = self.unindexed_changes
 
     def drop_journal(self) -> None:
         """Stop keeping operations."""
@@ -285,8 +288,7 @@ class Collection:
         self.folder = folder
         self.log.move(folder)
         self.dirty_since = None
-        info = shard.info()
-        self.unindexed_changes = info.points_count - min(info.indexed_vectors_count, info.points_count)
+        self.unindexed_changes -= self._changes_before_journal
         self._journal = None
         return old
 
@@ -297,5 +299,6 @@ class Collection:
 
     def remove(self) -> None:
         """Release the shard and remove its files."""
+        self.removed = True
         self._shard.close()
         shutil.rmtree(self.folder, ignore_errors=True)

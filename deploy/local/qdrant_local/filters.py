@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import qdrant_edge as edge
 
@@ -92,7 +94,8 @@ def _field_condition(key: str, body: schema.Condition) -> edge.FieldCondition:
 def _match(key: str, body: schema.Match) -> edge.MatchType:
     if body.value is not None:
         # The engine's binding takes a Python bool for an integer; NumPy's it takes for what it is.
-        return edge.MatchValue(np.bool_(body.value) if isinstance(body.value, bool) else body.value)
+        value: Any = np.bool_(body.value) if isinstance(body.value, bool) else body.value
+        return edge.MatchValue(value)
     if body.any is not None:
         return edge.MatchAny(_one_kind(key, body.any))
     if body.except_ is not None:
@@ -110,7 +113,7 @@ def _match(key: str, body: schema.Match) -> edge.MatchType:
     raise BadInputError(f"the match on `{key}` is empty: give `value`, `any`, `except` or a text match")
 
 
-def _one_kind(key: str, values: list[str | int]) -> list[str | int]:
+def _one_kind(key: str, values: list[str | int]) -> Any:
     if len({type(value) for value in values}) > 1:
         raise BadInputError(f"the values to match `{key}` with mix strings and integers")
     return values
@@ -118,7 +121,7 @@ def _one_kind(key: str, values: list[str | int]) -> list[str | int]:
 
 def _range(key: str, body: schema.Range) -> edge.RangeType:
     bounds = {"lt": body.lt, "gt": body.gt, "lte": body.lte, "gte": body.gte}
-    given = {name: bound for name, bound in bounds.items() if bound is not None}
+    given: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
     kinds = {isinstance(bound, str) for bound in given.values()}
     if len(kinds) > 1:
         raise BadInputError(f"the range of `{key}` mixes numbers and times")

@@ -67,7 +67,8 @@ def _prefetches(body: list[schema.Prefetch] | schema.Prefetch | None, lookup: Ve
     ]
 
 
-def _scoring(body: schema.Prefetch, lookup: VectorLookup) -> edge.ScoringQueryType | None:
+def _scoring(body: schema.Prefetch, lookup: VectorLookup) -> Any:
+    # What it returns is edge.ScoringQueryType, but the engine's type stubs leave the kinds of fusion out of that.
     query = body.query
     if query is None:
         return None

@@ -64,8 +64,7 @@ class Upkeep:
     async def _flush(self, name: str, collection: Collection) -> None:
         try:
             await collection.checkpoint()
-        except Exception:
-            # The log still holds everything; the next tick tries again, and the log tells the operator.
+        except Exception:  # noqa: BLE001 - nothing is lost while the log holds it; the next tick tries again
             _LOG.exception("flushing collection %s failed; is the disk full?", name)
 
     def _rebuild_is_due(self, collection: Collection) -> bool:
@@ -81,7 +80,7 @@ class Upkeep:
         started = time.monotonic()
         outcome = "failed"
         collection.rebuilding = True
-        target = self._store.new_folder()
+        source, target = collection.folder, self._store.new_folder()
         with metrics.REBUILDS_RUNNING.track_inprogress():
             try:
                 await rebuild(self._store, collection, target)
@@ -90,15 +89,14 @@ class Upkeep:
             except asyncio.CancelledError:
                 outcome = "cancelled"
                 raise
-            except Exception:
-                self._pause_until[collection.folder] = time.monotonic() + REBUILD_PAUSE
+            except Exception:  # noqa: BLE001 - an index is an optimisation; the server goes on without it
+                self._pause_until[source] = time.monotonic() + REBUILD_PAUSE
                 _LOG.exception("rebuilding the vector index of %s failed; searches go on without it", name)
             finally:
                 collection.rebuilding = False
                 metrics.REBUILDS.labels(outcome).inc()
-                if outcome != "completed":
-                    collection.drop_journal()
-                    shutil.rmtree(target, ignore_errors=True)
+                collection.drop_journal()
+                shutil.rmtree(source if collection.folder == target else target, ignore_errors=True)
 
 
 def _flush_is_due(collection: Collection) -> bool:
@@ -109,7 +107,7 @@ def _flush_is_due(collection: Collection) -> bool:
 
 
 async def rebuild(store: Store, collection: Collection, target: Path) -> None:
-    """Build the vector index on a copy in `target` and let the collection go on there.
+    """Build the vector index on a copy in `target` and let the collection go on there; its old folder stays behind.
 
     Raises:
         RuntimeError: the copy or the build failed; the collection is unchanged.
@@ -126,13 +124,10 @@ async def rebuild(store: Store, collection: Collection, target: Path) -> None:
         while collection.repeat_on(shard, at_most=REPEAT_SLICE):
             pass
         shard.flush()
-        old_folder = collection.folder
         if not store.move(collection, target):
             shard.close()
             raise RuntimeError("the collection was deleted while its index was being built")
-        old = collection.replace_shard(target, shard)
-    old.close()
-    await asyncio.to_thread(shutil.rmtree, old_folder, ignore_errors=True)
+        collection.replace_shard(target, shard).close()
 
 
 async def _run(*command: str) -> None:

@@ -30,7 +30,7 @@ class Write:
     """One operation; `must_exist` are the points without which it is refused."""
 
     operation: edge.UpdateOperation
-    must_exist: tuple[schema.PointId, ...] = ()
+    must_exist: Sequence[edge.PointId] = ()
     #: How many points it names; 0 where a filter decides.
     points: int = 0
 
@@ -53,7 +53,8 @@ def upsert(body: schema.Upsert, sizes: Mapping[str, int]) -> Write:
     points = []
     for point in given or ():
         _check_vector(point.vector, sizes)
-        points.append(edge.Point(point.id, point.vector, point.payload))
+        vector: edge.Vector = point.vector if isinstance(point.vector, list) else {**point.vector}
+        points.append(edge.Point(point.id, vector, point.payload))
     condition = optional_filter(body.update_filter)
     operation = edge.UpdateOperation.upsert_points(points, condition, UPDATE_MODES[body.update_mode])
     return Write(operation, points=len(points))
@@ -95,21 +96,21 @@ def delete(body: schema.Selector) -> Write:
 def set_payload(body: schema.SetPayload) -> Write:
     """Merge payload into that of the points; by id an absent point is an error, by filter it is not."""
     if (ids := _selected_ids(body)) is not None:
-        return Write(edge.UpdateOperation.set_payload(ids, body.payload, body.key), tuple(ids), len(ids))
+        return Write(edge.UpdateOperation.set_payload(ids, body.payload, body.key), ids, len(ids))
     return Write(edge.UpdateOperation.set_payload_by_filter(_selected_filter(body), body.payload, body.key))
 
 
 def overwrite_payload(body: schema.SetPayload) -> Write:
     """Replace the whole payload of the points."""
     if (ids := _selected_ids(body)) is not None:
-        return Write(edge.UpdateOperation.overwrite_payload(ids, body.payload, body.key), tuple(ids), len(ids))
+        return Write(edge.UpdateOperation.overwrite_payload(ids, body.payload, body.key), ids, len(ids))
     return Write(edge.UpdateOperation.overwrite_payload_by_filter(_selected_filter(body), body.payload, body.key))
 
 
 def delete_payload(body: schema.DeletePayload) -> Write:
     """Remove keys from the payload of the points."""
     if (ids := _selected_ids(body)) is not None:
-        return Write(edge.UpdateOperation.delete_payload(ids, body.keys), tuple(ids), len(ids))
+        return Write(edge.UpdateOperation.delete_payload(ids, body.keys), ids, len(ids))
     return Write(edge.UpdateOperation.delete_payload_by_filter(_selected_filter(body), body.keys))
 
 
@@ -145,10 +146,10 @@ def _step(step: schema.Operation, sizes: Mapping[str, int]) -> Write:
     return clear_payload(step.clear_payload)
 
 
-def _selected_ids(body: schema.Selector) -> list[schema.PointId] | None:
+def _selected_ids(body: schema.Selector) -> list[edge.PointId] | None:
     if (body.points is None) == (body.filter is None):
         raise BadInputError("select the points either by `points` (their ids) or by `filter`")
-    return body.points
+    return None if body.points is None else [*body.points]
 
 
 def _selected_filter(body: schema.Selector) -> edge.Filter:

@@ -116,3 +116,15 @@ def version(runtime: Runtime) -> EmbeddingVersion:
 def tag() -> str:
     """A dataset that no other test knows."""
     return f"t{uuid.uuid4().hex[:12]}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker that ties a test to a task of the specification's phase 6."""
+    config.addinivalue_line("markers", "task(number): the task of phase 6 (6.1 to 6.4) whose gate the test belongs to")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the JUnit file say which task a test belongs to."""
+    for item in items:
+        for mark in item.iter_markers("task"):
+            item.user_properties.append(("task", mark.args[0]))

@@ -37,6 +37,8 @@ class CommitRequest:
     job_id: str
     checksum: str
     pipeline: str
+    #: The pipeline of the committed generation that `rows` was computed against.
+    base_pipeline: str
     generation: tuple[str, ...]
     removed: tuple[str, ...]
     #: Sections to create, or, where the pipeline changed, to write again.

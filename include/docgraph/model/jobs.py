@@ -70,6 +70,8 @@ class JobState:
     stage: str = ""
     outcome: str = ""
     attempt: int = 1
+    #: Version at which the present streak of equal requests (same checksum and operation) for the document began.
+    since: int = 0
     fence: int = 0
     run_id: str = ""
     counts: dict[str, int] = field(default_factory=dict)

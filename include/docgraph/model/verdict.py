@@ -63,8 +63,8 @@ class Drift:
 
     @property
     def deficit(self) -> int:
-        """How many vectors fewer than sections there are by count: what the ids that were compared don't show."""
-        return max(0, self.graph_total - self.vector_total)
+        """How many vectors fewer than sections there are by count; 0 where every id was compared, which says more."""
+        return max(0, self.graph_total - self.vector_total) if self.checked < self.graph_total else 0
 
     @property
     def pct(self) -> float:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from docgraph.errors import DocgraphError
 from docgraph_local import preflight
+from docgraph_local.compose import compose_environment
 from docgraph_local.deployment import Deployment
 from docgraph_local.programs import SERVICES
 from docgraph_local.stack import Event, ProgramStatus, Stack
@@ -161,6 +162,13 @@ def logs(
         raise typer.Exit(2)
     command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, found)]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+@app.command()
+def compose_env() -> None:
+    """Print generated passwords for docker-compose.yaml; keep them: the databases remember the first ones."""
+    for name, value in compose_environment().items():
+        typer.echo(f"{name}={value}")
 
 
 @app.command(name="preflight")

@@ -33,6 +33,8 @@ START_SECONDS = 240.0
 _POLL_SECONDS = 0.15
 _EXTERNAL_SECONDS = 10.0
 _DAGS_SECONDS = 60.0
+# A server that ended again and again for this long will not come up by itself.
+_CRASHING_SECONDS = 4.0
 _FAILED = {"FATAL", "UNKNOWN"}
 
 
@@ -389,7 +391,10 @@ class _Start:
                 self._supervisor.start_program(name)
                 self._started.append(name)
                 return
-        if state.state in _FAILED or (program.one_shot and state.exit_status not in (None, 0)):
+        gave_up = state.state in _FAILED or (
+            state.state == "BACKOFF" and time.monotonic() - self._began[name] > _CRASHING_SECONDS
+        )
+        if gave_up or (program.one_shot and state.exit_status not in (None, 0)):
             raise StackError(self._failure(name, state))
         if program.one_shot:
             done = state.state == "EXITED"

@@ -9,6 +9,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from docgraph.errors import ConfigurationError, StoreUnavailableError
 INGEST_DAG = "ingest_documents"
 #: States of a run that will still do something.
 LIVE_RUN_STATES = frozenset({"queued", "running"})
+_PAGE = 100
 
 
 def ingest_run_id(tag: str, attempts: Iterable[tuple[str, int]]) -> str:
@@ -29,6 +31,16 @@ def ingest_run_id(tag: str, attempts: Iterable[tuple[str, int]]) -> str:
     """
     listed = "\n".join(sorted(f"{job_id}:{attempt}" for job_id, attempt in attempts))
     return f"ingest__{tag}__{hashlib.sha256(listed.encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """A run that is queued or running: which it is, what it was asked for, and since when it exists (RFC 3339)."""
+
+    run_id: str
+    state: str
+    queued_at: str
+    conf: Mapping[str, Any]
 
 
 class AirflowApi:
@@ -75,6 +87,33 @@ class AirflowApi:
             return None
         self._expect_success(response, f"read the run {run_id}")
         return str(_object(response).get("state", ""))
+
+    def live_runs(self, dag_id: str) -> list[LiveRun]:
+        """Return all runs of a DAG that are queued or running, oldest first.
+
+        Raises:
+            StoreUnavailableError: Airflow can't be reached or answers with an error.
+            ConfigurationError: user or password are refused.
+        """
+        found: list[LiveRun] = []
+        while True:
+            query = f"state=queued&state=running&order_by=id&limit={_PAGE}&offset={len(found)}"
+            response = self._request("GET", f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns?{query}")
+            if response.status_code == 404:
+                return found
+            self._expect_success(response, f"list the runs of {dag_id}")
+            rows = _object(response).get("dag_runs") or []
+            found.extend(
+                LiveRun(
+                    str(row["dag_run_id"]),
+                    str(row["state"]),
+                    str(row.get("queued_at") or row.get("run_after") or ""),
+                    row.get("conf") or {},
+                )
+                for row in rows
+            )
+            if len(rows) < _PAGE:
+                return found
 
     def ping(self) -> float:
         """Return the seconds that Airflow takes to say that its database and its scheduler are well.

@@ -1,0 +1,91 @@
+"""Asking each store how it is, bounded in time: for `/ready`, for the gate and for the metrics.
+
+A client's own retries may hold a question for half a minute, so each runs in a thread of its own and is given up on after
+`timeout`; while one is still out, no second one is sent to the same store.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from docgraph.errors import DocgraphError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a store said: whether it answered, in how many seconds, and why not."""
+
+    ok: bool
+    seconds: float
+    error: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"ok": self.ok, "seconds": round(self.seconds, 6), "error": self.error or None}
+
+
+class Prober:
+    """The questions (`name → ping`, which returns seconds or raises), what was answered last, and what is still out."""
+
+    def __init__(
+        self, pings: Mapping[str, Callable[[], float]], observe: Callable[[str, ProbeResult], None] | None = None
+    ) -> None:
+        """Keep the questions; `observe` is told each result."""
+        self._pings = dict(pings)
+        self._observe = observe
+        self._out: dict[str, tuple[float, Future[float]]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The stores that can be asked."""
+        return tuple(self._pings)
+
+    def measure(self, names: Iterable[str] | None = None, *, timeout: float = 3.0) -> dict[str, ProbeResult]:
+        """Ask all named stores at the same time and return their answers after at most `timeout` seconds."""
+        asked = {name: self._ask(name) for name in (names or self._pings)}
+        deadline = time.monotonic() + timeout
+        results = {name: _result(started, future, deadline) for name, (started, future) in asked.items()}
+        if self._observe:
+            for name, result in results.items():
+                self._observe(name, result)
+        return results
+
+    def _ask(self, name: str) -> tuple[float, Future[float]]:
+        with self._lock:
+            out = self._out.get(name)
+            if out is None or out[1].done():
+                out = self._out[name] = (time.monotonic(), in_thread(self._pings[name], f"probe-{name}"))
+            return out
+
+
+def _result(started: float, future: Future[float], deadline: float) -> ProbeResult:
+    try:
+        return ProbeResult(True, future.result(max(0.0, deadline - time.monotonic())))
+    except FutureTimeoutError:
+        waited = time.monotonic() - started
+        return ProbeResult(False, waited, f"no answer for {waited:.1f} s")
+    except DocgraphError as error:
+        return ProbeResult(False, time.monotonic() - started, str(error))
+
+
+def in_thread(function: Callable[[], T], name: str) -> Future[T]:
+    """Run `function` in a daemon thread of its own: a call that hangs delays neither other calls nor the end of the process."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the result
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future

@@ -1,0 +1,30 @@
+"""The datasets: what is in each, and what the last verdict was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from ingestion_service.service import Svc
+
+router = APIRouter(tags=["datasets"])
+
+
+@router.get("/datasets")
+def datasets(service: Svc) -> list[dict[str, Any]]:
+    """List the datasets; `ready` is null where no verdict was given yet."""
+    verdicts = service.runtime.state.readiness.all()
+    return [_row(row, verdicts.get(row["tag"])) for row in service.runtime.graph.datasets()]
+
+
+def _row(dataset: dict[str, Any], verdict: dict[str, str] | None) -> dict[str, Any]:
+    return {
+        "tag": dataset["tag"],
+        "documents": dataset["documents"],
+        "sections": dataset["sections"],
+        "embedding_version": dataset["embedding_version"],
+        "ready": None if verdict is None else verdict.get("ready") == "true",
+        "report": (verdict or {}).get("report") or None,
+        "verdict": verdict,
+    }

@@ -1,0 +1,42 @@
+"""Questions to a dataset."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from docgraph import retrieval
+from ingestion_service.service import Svc
+
+router = APIRouter(tags=["search"])
+
+
+@router.get("/search")
+def search(
+    service: Svc,
+    q: str,
+    tag: str,
+    limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    offset: Annotated[int, Query(ge=0, le=1_000)] = 0,
+    source_prefix: str | None = None,
+    content_type: str | None = None,
+    heading: str | None = None,
+    related: bool = True,
+) -> dict[str, Any]:
+    """Answer a question from one dataset with evidence and a confidence between 0 and 1."""
+    runtime = service.runtime
+    answer = retrieval.search(
+        runtime.graph,
+        runtime.vectors,
+        runtime.embedder,
+        q,
+        tag,
+        limit=limit,
+        offset=offset,
+        source_prefix=source_prefix,
+        content_type=content_type,
+        heading=heading,
+        related=related,
+    )
+    return answer.as_json()

@@ -1,0 +1,89 @@
+"""What the routes share: connections, prober, trigger, metrics; made once a process and reached through the request."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from docgraph.airflow_api import AirflowApi
+from docgraph.errors import ConfigurationError
+from docgraph.runtime import Runtime
+from docgraph.settings import Settings
+from ingestion_service.dispatcher import Dispatcher
+from ingestion_service.duties import LEASE_SECONDS, Duties, Duty
+from ingestion_service.gate import Gatekeeper
+from ingestion_service.metrics import ServiceMetrics
+from ingestion_service.probes import Prober
+from ingestion_service.reaper import Reaper
+from ingestion_service.stage_times import StageTimes
+from ingestion_service.triggering import Trigger
+
+LEASE = "sidecar"
+REAPER_INTERVAL = 5.0
+STAGE_TIMES_INTERVAL = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """Everything of one process; connects when first used, so that it starts while the stores are still starting."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare the connections.
+
+        Raises:
+            ConfigurationError: no token is set, or the configuration can't be read.
+        """
+        if not settings.token:
+            raise ConfigurationError(
+                "DOCGRAPH_TOKEN is empty, so anybody could write; set it in the environment or in $DOCGRAPH_HOME/.env (`make env`)."
+            )
+        self.settings = settings
+        self.runtime = runtime = Runtime(settings)
+        self.airflow = AirflowApi(settings.airflow_api_url, settings.airflow_user, settings.airflow_password)
+        self.metrics = ServiceMetrics()
+        self.metrics.watch(runtime.state)
+        self.prober = Prober(
+            {
+                "redis": runtime.state.ping,
+                "neo4j": runtime.graph.ping,
+                "qdrant": runtime.vectors.ping,
+                "embedder": runtime.embedder.ping,
+                "airflow": self.airflow.ping,
+            },
+            self.metrics.observe_probe,
+        )
+        self.trigger = Trigger(self.airflow, self.metrics)
+
+    def duties(self) -> Duties:
+        """Return the duties of this process, not yet started."""
+        runtime, config = self.runtime, self.runtime.config
+        dispatcher = Dispatcher(runtime, self.airflow, self.trigger, self.metrics)
+        reaper = Reaper(runtime, self.airflow, self.metrics)
+        gatekeeper = Gatekeeper(runtime.state.gate, self.prober, config.gate, self.metrics)
+        stage_times = StageTimes(runtime.state.jobs, self.metrics)
+        return Duties(
+            runtime.state.lease(LEASE, LEASE_SECONDS),
+            [
+                Duty("dispatcher", config.dispatch.interval_seconds, dispatcher.tick),
+                Duty("reaper", REAPER_INTERVAL, reaper.tick),
+                Duty("gate", config.gate.interval_seconds, gatekeeper.tick),
+                Duty("stage-times", STAGE_TIMES_INTERVAL, stage_times.tick, leased=False),
+            ],
+            self.metrics,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.airflow.close()
+        self.runtime.close()
+
+
+def service(request: Request) -> Service:
+    """Return the process's service (a FastAPI dependency)."""
+    return cast(Service, request.app.state.service)
+
+
+Svc = Annotated[Service, Depends(service)]

@@ -191,7 +191,7 @@ class ServiceClient:
 
     def unreachable(self, error: Exception) -> UnreachableError:
         """Return the error that says the service did not answer."""
-        reason = str(error) or type(error).__name__
+        reason = str(error).rstrip(".") or type(error).__name__
         return UnreachableError(
             f"The ingestion service at {self.url} does not answer: {reason}.",
             hint="Start it (`make up`, then `make status`), or name another with --service or DOCGRAPH_SERVICE_URL.",
@@ -255,7 +255,10 @@ class ServiceClient:
             )
         if status == 404:
             return NotFoundError(
-                message or f"The service knows nothing at {what}.", hint=hint, code=code or "not_found"
+                message or f"{self.url} knows nothing at {what}.",
+                hint=hint
+                or ("" if message else "Is it the ingestion service that listens there? `ingestctl version` asks it."),
+                code=code or "not_found",
             )
         if status in _PASSING:
             return UnreachableError(

@@ -67,7 +67,9 @@ class Row:
             return self.outcome or self.phase.value
         if self.phase is Phase.PAUSED:
             return "paused"
-        return LABELS.get(self.stage, self.stage) or "queued"
+        if self.phase is Phase.WAITING:
+            return "queued"
+        return LABELS.get(self.stage, self.stage) or "starting"
 
     def elapsed(self, now: float) -> float | None:
         """Seconds of work so far, or altogether once it is over."""

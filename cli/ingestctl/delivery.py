@@ -11,7 +11,7 @@ from typing import Any
 from docgraph.model.jobs import Operation
 from ingestctl.api import JOBS_PER_REQUEST, ServiceClient
 from ingestctl.errors import CommandError, RefusedError
-from ingestctl.files import FileError, LocalDocument, Rejected, read_chunks, sha256_of
+from ingestctl.files import FileError, LocalDocument, Rejected, read_chunks, rejection, sha256_of, unreadable
 
 #: Files that are read and sent at the same time.
 CONCURRENCY = 4
@@ -52,8 +52,11 @@ def deliver(client: ServiceClient, documents: Sequence[LocalDocument], sent: Sen
             pool.submit(_deliver_one, client, document, sent, stop) for document in documents
         ]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-            return [future.result() for future in futures if not future.cancelled()]
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                if (error := future.exception()) is not None:
+                    raise error
+            return [future.result() for future in futures]
         finally:
             # After an error or Ctrl-C the files in flight end at their next piece, and no other one begins.
             stop.set()
@@ -106,11 +109,12 @@ def _deliver_one(
             checksum = client.upload(lambda: _counted(document, total, sent, stop))
         sent(document, total, total)
     except OSError as error:
-        return Rejected(
-            document.name, "unreadable", f"{document.name} can't be read: {error.strerror}.", "Check the file."
-        )
-    except (FileError, RefusedError) as error:
-        return Rejected(document.name, error.code, str(error), error.hint)
+        return rejection(document.name, unreadable(document.path, error))
+    except FileError as error:
+        return rejection(document.name, error)
+    except RefusedError as error:
+        refused = RefusedError(f"The service refuses {document.name}: {error}", hint=error.hint, code=error.code)
+        return rejection(document.name, refused)
     return Delivered(document, checksum)
 
 

@@ -77,7 +77,7 @@ def select(arguments: Sequence[str], base: Path, *, delete: bool = False) -> Sel
         try:
             paths = _expand(argument, delete=delete)
         except FileError as error:
-            rejected.append(_rejection(argument, error))
+            rejected.append(rejection(argument, error))
             continue
         for path in paths:
             try:
@@ -86,7 +86,7 @@ def select(arguments: Sequence[str], base: Path, *, delete: bool = False) -> Sel
                     _check_readable(path)
                 _insert(documents, document)
             except FileError as error:
-                rejected.append(_rejection(str(path), error))
+                rejected.append(rejection(str(path), error))
     return Selection(tuple(documents.values()), tuple(rejected))
 
 
@@ -233,5 +233,6 @@ def _check_readable(path: Path) -> None:
         raise FileError(f"{printable(str(path))} is empty.", hint="Add text or remove the file.", code="empty")
 
 
-def _rejection(name: str, error: CommandError) -> Rejected:
+def rejection(name: str, error: CommandError) -> Rejected:
+    """Return an error of one file as the entry that stands for it in the result."""
     return Rejected(name=name, code=error.code, message=str(error), hint=error.hint)

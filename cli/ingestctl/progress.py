@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingestctl.board import Board, Phase, Row
-from ingestctl.text import duration, plural, printable, shorten, size
+from ingestctl.text import duration, estimate, plural, printable, shorten, size
 
 #: Up to so many documents each keep a bar of their own; beyond, one bar for all and the busy ones below it.
 MANY = 12
@@ -65,6 +65,8 @@ def viewing(board: Board, console: Console, hint: str = "") -> Iterator[View]:
         console=console,
         refresh_per_second=REFRESH_PER_SECOND,
         vertical_overflow="crop",
+        # What remains on the screen is the table of results; two lists of the same documents are one too many.
+        transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
     ):
@@ -151,9 +153,9 @@ class LiveView:
             if (rate := board.sections_per_second()) is not None:
                 parts.append(f" · {rate:.0f} sections/s")
             if (left := board.seconds_left()) is not None:
-                parts.append(f" · about {duration(left)} left")
-        if self._hint and not board.waiting_for:
-            parts.append(f" · {self._hint}")
+                parts.append(f" · about {estimate(left)} left")
+            if self._hint and parts.cell_len + len(self._hint) + 5 < width and board.over < len(board.rows):
+                parts.append(f" · {self._hint}")
         parts.truncate(max(10, width - 2), overflow="ellipsis")
         if len(board.rows) == 1:
             return Group(Text.assemble("  ", parts))
@@ -233,7 +235,7 @@ class PlainView:
     def __init__(self, board: Board, console: Console) -> None:
         self._board = board
         self._console = console
-        self._last: dict[int, tuple[Phase, str, str]] = {}
+        self._last: dict[int, str] = {}
         self._said_at = board.clock()
 
     def changed(self, row: Row) -> None:
@@ -241,7 +243,7 @@ class PlainView:
         if len(self._board.rows) > MANY:
             self._changed_among_many(row)
             return
-        seen = (row.phase, row.stage, row.outcome)
+        seen = row.label
         if self._last.get(id(row)) == seen:
             return
         self._last[id(row)] = seen

@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from rich.console import RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from docgraph.model.jobs import JobStatus
 from ingestctl.api import JobRecord, parse_time
 from ingestctl.files import UPLOAD_PREFIX, Rejected
-from ingestctl.text import duration, printable
+from ingestctl.text import duration, plural, printable, shorten
 from ingestctl.watch import RunVerdict
 
 STATUS_STYLES = {
@@ -25,21 +27,45 @@ STATUS_STYLES = {
     JobStatus.FAILED: "red",
     JobStatus.CANCELLED: "yellow",
 }
+_ICONS = {
+    JobStatus.QUEUED: "·",
+    JobStatus.RUNNING: "▸",
+    JobStatus.PAUSED: "‖",
+    JobStatus.COMPLETED: "✔",
+    JobStatus.FAILED: "✘",
+    JobStatus.CANCELLED: "–",
+}
+#: The heading of the column that holds names.
+NAME = "Document"
 #: Longer results are summed up: only what went wrong is listed one by one.
 MAX_ROWS = 60
 
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
     """Return an empty table in the house's style; the columns named in `right` hold numbers."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
+        # Only the names give way on a narrow terminal: Rich shrinks the columns first that may wrap.
         grid.add_column(
-            column,
-            justify="right" if column in right else "left",
-            no_wrap=True,
-            overflow="fold" if column == columns[0] else "ellipsis",
+            column, justify="right" if column in right else "left", no_wrap=column != NAME, overflow="ellipsis"
         )
     return grid
+
+
+class Name:
+    """A document's name in a table: one line, cut in the middle where the column is too narrow."""
+
+    def __init__(self, text: str, widest: int = 64) -> None:
+        self._text = shorten(printable(text), widest)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give the name as wide as there is room."""
+        yield Text(shorten(self._text, options.max_width), no_wrap=True)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Say how narrow and how wide it may be."""
+        width = cell_len(self._text)
+        return Measurement(min(width, 12), max(1, min(width, options.max_width)))
 
 
 def name_of(source_uri: str) -> str:
@@ -55,16 +81,16 @@ def ago(text: str) -> str:
 
 
 def outcome_text(record: JobRecord) -> Text:
-    """Return a job's outcome, or its status while it has none, in its colour."""
+    """Return a job's outcome, or its status while it has none, with its icon and in its colour."""
     state = record.state
-    style = STATUS_STYLES[state.status]
-    return Text(state.outcome or state.status.value, style="dim" if state.outcome == "unchanged" else style)
+    return Text(f"{_ICONS[state.status]} {state.outcome or state.status.value}", style=STATUS_STYLES[state.status])
 
 
 def job_errors(records: Iterable[tuple[str, JobRecord]]) -> list[RenderableType]:
-    """Return one paragraph for each job that failed or was cancelled."""
+    """Return one paragraph for each job that failed or was cancelled, up to `MAX_ROWS` of them."""
     lines: list[RenderableType] = []
-    for name, record in records:
+    wrong = [(name, record) for name, record in records if record.state.status is not JobStatus.COMPLETED]
+    for name, record in wrong[:MAX_ROWS]:
         state = record.state
         if state.status is JobStatus.FAILED:
             where = f" in {state.stage}" if state.stage else ""
@@ -74,12 +100,21 @@ def job_errors(records: Iterable[tuple[str, JobRecord]]) -> list[RenderableType]
             lines.append(Text(f"  then: ingestctl resume {state.job.job_id}", style="dim"))
         elif state.status is JobStatus.CANCELLED:
             lines.append(_paragraph("–", "yellow", name, f"cancelled: {state.error or 'on request'}"))
+    if (more := len(wrong) - MAX_ROWS) > 0:
+        lines.append(Text(f"… and {plural(more, 'document')} more (--json lists all)", style="red"))
     return lines
 
 
 def rejections(rejected: Iterable[Rejected]) -> list[RenderableType]:
-    """Return one paragraph for each input that was not sent."""
-    return [_paragraph("✘", "red", entry.name, f"not sent: {entry.message} {entry.hint}") for entry in rejected]
+    """Return one paragraph for each input that was not sent, up to `MAX_ROWS` of them."""
+    entries = list(rejected)
+    lines: list[RenderableType] = [
+        Text.assemble(("✘ not sent  ", "red"), printable(entry.message), (f" {printable(entry.hint)}", "dim"))
+        for entry in entries[:MAX_ROWS]
+    ]
+    if (more := len(entries) - MAX_ROWS) > 0:
+        lines.append(Text(f"… and {plural(more, 'file')} more not sent (--json lists all)", style="red"))
+    return lines
 
 
 def _paragraph(icon: str, style: str, name: str, text: str) -> Text:

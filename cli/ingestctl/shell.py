@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ingestctl.api import ServiceClient
 
 
+PIPE_WIDTH = 10_000
+
+
 class Result(Protocol):
     """What a command found out or did."""
 
@@ -79,8 +82,8 @@ class Shell:
 
         console = Console(file=stream, highlight=False)
         if not console.is_terminal:
-            # A pipe has no width: wrapping at Rich's default of 80 columns would break ids and paths apart.
-            console.width = max(console.width, 160)
+            # A pipe has no width: wrapping at Rich's default of 80 columns would break ids, paths and sentences apart.
+            console.width = PIPE_WIDTH
         return console
 
     def show(self, result: Result) -> None:

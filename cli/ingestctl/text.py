@@ -34,9 +34,11 @@ def shorten(text: str, width: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Write seconds the way a person says them: `0.4s`, `12s`, `3m05s`, `2h10m`."""
+    """Write seconds the way a person says them: `42ms`, `0.4s`, `12s`, `3m05s`, `2h10m`."""
     if seconds is None:
         return ""
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f}ms"
     if seconds < 9.95:
         return f"{seconds:.1f}s"
     whole = round(seconds)
@@ -45,6 +47,11 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def estimate(seconds: float) -> str:
+    """Write a guessed duration without pretending to know tenths."""
+    return f"{max(1, round(seconds))}s" if seconds < 9.95 else duration(seconds)
 
 
 def size(count: int) -> str:

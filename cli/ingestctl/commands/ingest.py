@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +87,7 @@ class IngestResult:
     runs: list[RunVerdict] = field(default_factory=list)
     waited: bool = False
     detached: bool = False
+    seconds: float = 0.0
 
     @property
     def ready(self) -> bool | None:
@@ -112,6 +114,7 @@ class IngestResult:
             "ready_for_queries": self.ready,
             "waited": self.waited,
             "detached": self.detached,
+            "seconds": round(self.seconds, 3),
             "documents": [self._document(item) for item in self.posted],
             "rejected": [entry.as_json() for entry in self.rejected],
             "runs": [run.as_json() for run in self.runs],
@@ -164,12 +167,12 @@ class IngestResult:
         from rich.text import Text
 
         from ingestctl import render
-        from ingestctl.text import plural, printable, shorten
+        from ingestctl.text import plural
 
         table = render.table("Document", "Job", "")
         for item in self.posted[: render.MAX_ROWS]:
             table.add_row(
-                Text(shorten(printable(item.document.name), 60)),
+                render.Name(item.document.name),
                 item.job_id,
                 Text("queued already" if item.deduplicated else "queued", style="dim"),
             )
@@ -183,7 +186,7 @@ class IngestResult:
         from rich.text import Text
 
         from ingestctl import render
-        from ingestctl.text import duration, printable, shorten
+        from ingestctl.text import duration, plural
 
         numbers = ("Embedded", "Reused", "Removed", "Time")
         table = render.table("Document", "Outcome", *numbers, right=numbers)
@@ -192,21 +195,16 @@ class IngestResult:
         for item, record in listed:
             counts = record.state.counts
             table.add_row(
-                Text(shorten(printable(item.document.name), 60)),
+                render.Name(item.document.name),
                 render.outcome_text(record),
                 *(f"{counts.get(name, 0):,}" for name in ("embedded", "reused", "removed")),
                 duration(record.seconds),
             )
-        if len(known) == len(listed):
-            return table
-        outcomes: dict[str, int] = {}
-        for _, record in known:
-            key = record.state.outcome or record.state.status.value
-            outcomes[key] = outcomes.get(key, 0) + 1
+        outcomes = Counter(record.state.outcome or record.state.status.value for _, record in known)
         summed = ", ".join(f"{number:,} {outcome}" for outcome, number in sorted(outcomes.items()))
-        return Group(
-            table, Text(f"… and {len(known) - len(listed):,} more. Altogether {len(known):,}: {summed}", style="dim")
-        )
+        more = f"… and {len(known) - len(listed):,} more. " if len(known) > len(listed) else ""
+        altogether = f"{more}{plural(len(known), 'document')} in {duration(self.seconds)}: {summed}"
+        return Group(table, Text(altogether, style="dim"))
 
 
 class _Ingestion:
@@ -258,7 +256,7 @@ class _Ingestion:
         from ingestctl.watch import verdicts, watch
 
         self._result.records = watch(self._client, board, view, [item.job_id for item in self._result.posted])
-        self._result.waited = True
+        self._result.waited, self._result.seconds = True, board.elapsed()
         self._result.runs = verdicts(self._client, self._result.records.values(), board)
 
     def _detach(self) -> None:

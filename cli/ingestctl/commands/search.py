@@ -99,7 +99,7 @@ def _hit(rank: int, hit: dict[str, Any]) -> Iterable[RenderableType]:
     )
     anchor = f"#{hit['anchor']}" if hit.get("anchor") else ""
     yield Text(f"    {printable(str(hit.get('source_uri', '')))}{printable(anchor)}", style="cyan")
-    yield Padding(Text(printable(str(hit.get("snippet") or ""), keep="\n").strip()), (0, 2, 0, 4))
+    yield Padding(Text(printable(str(hit.get("snippet") or ""), keep="\n").strip()), (0, 2, 0, 4), expand=False)
     if why := hit.get("why"):
         yield Padding(
             Text("why: " + "; ".join(printable(str(reason)) for reason in why), style="dim italic"), (0, 2, 0, 4)

@@ -65,7 +65,7 @@ class JobTable:
         from rich.text import Text
 
         from ingestctl import render
-        from ingestctl.text import duration, shorten
+        from ingestctl.text import duration
 
         if not self.records:
             yield Text("No jobs. `ingestctl ingest PATH --tag TAG` makes one.", style="dim")
@@ -75,7 +75,7 @@ class JobTable:
             state = record.state
             table.add_row(
                 state.job.job_id,
-                Text(shorten(render.name_of(state.job.source_uri), 48)),
+                render.Name(render.name_of(state.job.source_uri), 48),
                 state.job.tag,
                 render.outcome_text(record),
                 "" if state.status is JobStatus.COMPLETED else state.stage,

@@ -63,8 +63,10 @@ def deliver(client: ServiceClient, documents: Sequence[LocalDocument], sent: Sen
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def post(client: ServiceClient, tag: str, delivered: Sequence[Delivered], op: Operation) -> list[Posted]:
-    """Queue one job a document; returns them in the same order.
+def post(
+    client: ServiceClient, tag: str, delivered: Sequence[Delivered], op: Operation, remark: Callable[[str], None]
+) -> list[Posted]:
+    """Queue one job a document; returns them in the same order. What the service has to say about it goes to `remark`.
 
     Raises:
         CommandError: the service refuses them or answers incompletely.
@@ -73,6 +75,8 @@ def post(client: ServiceClient, tag: str, delivered: Sequence[Delivered], op: Op
     for start in range(0, len(delivered), JOBS_PER_REQUEST):
         chunk = delivered[start : start + JOBS_PER_REQUEST]
         answer = client.post_jobs([_job(tag, item, op) for item in chunk])
+        if note := answer.get("note"):
+            remark(str(note))
         by_uri = {job["source_uri"]: job for job in answer["jobs"]}
         for item in chunk:
             if (job := by_uri.get(item.document.source_uri)) is None:

@@ -24,6 +24,8 @@ CONTENT_TYPES = {
     ".mdx": "text/markdown",
     ".txt": "text/plain",
 }
+#: The service accepts no longer address.
+MAX_ADDRESS = 2000
 UPLOAD_PREFIX = "upload:///"
 CHUNK_BYTES = 1 << 20
 _SUPPORTED = ", ".join(CONTENT_TYPES)
@@ -188,6 +190,12 @@ def _document(path: Path, base: Path) -> LocalDocument:
             hint="Rename the file (convmv mends whole folders).",
             code="name_not_utf8",
         ) from error
+    if len(uri) > MAX_ADDRESS:
+        raise FileError(
+            f"{printable(name)} makes an address of {len(uri)} characters, and {MAX_ADDRESS} is the limit.",
+            hint="Name a folder nearer to it with --base, or shorten the names of the folders.",
+            code="address_too_long",
+        )
     return LocalDocument(path=path, name=name, source_uri=uri, content_type=content_type)
 
 

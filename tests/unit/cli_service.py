@@ -70,6 +70,8 @@ class FakeDoor:
     posts: list[dict[str, Any]] = field(default_factory=list)
     resumed_from: list[str] = field(default_factory=list)
     token: str = TOKEN
+    #: What the service remarks on queued jobs.
+    note: str = ""
 
     def plan(self, uri: str) -> Plan:
         return next((plan for part, plan in self.plans.items() if part in uri), self.plans.get("", Plan()))
@@ -176,7 +178,7 @@ def build(door: FakeDoor) -> Starlette:
         if wrong := refused(request):
             return wrong
         if request.method == "GET":
-            wanted = {key: request.query_params.get(key) for key in ("tag", "status")}
+            wanted = {key: request.query_params.get(key) for key in ("tag", "status", "run_id")}
             found = [job for job in door.jobs.values() if all(v in {None, job[k]} for k, v in wanted.items())]
             return JSONResponse({"jobs": found[::-1][: int(request.query_params.get("limit", 100))]})
         body = await request.json()
@@ -187,7 +189,9 @@ def build(door: FakeDoor) -> Starlette:
             tasks.add(asyncio.create_task(door.work(job["job_id"])))
         keys = ("job_id", "document_id", "source_uri")
         answer = [{**{key: job[key] for key in keys}, "deduplicated": False} for job in made]
-        return JSONResponse({"jobs": answer, "runs": [{"tag": body["jobs"][0]["tag"], "run_id": run_id}]}, 202)
+        return JSONResponse(
+            {"jobs": answer, "runs": [{"tag": body["jobs"][0]["tag"], "run_id": run_id}], "note": door.note}, 202
+        )
 
     async def job(request: Request) -> Response:
         job_id = request.path_params["job_id"]

@@ -145,6 +145,14 @@ def test_two_files_with_one_address_are_not_silently_one(base: Path) -> None:
     assert codes(selection) == ["same_address"]
 
 
+def test_an_address_longer_than_the_service_takes_is_refused_for_that_file_alone(base: Path) -> None:
+    write(base / "good.md")
+    write(base.joinpath(*["ö" * 100] * 4) / "deep.md")
+    selection = select(["."], base)
+    assert names(selection) == ["good.md"]
+    assert codes(selection) == ["address_too_long"]
+
+
 def test_what_is_deleted_need_not_exist_any_more(base: Path) -> None:
     write(base / "still" / "here.md")
     selection = select(["gone.md", "still"], base, delete=True)

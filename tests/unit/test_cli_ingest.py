@@ -235,6 +235,13 @@ def test_no_wait_names_the_jobs_and_returns_at_once(door: FakeDoor) -> None:
 
 
 @pytest.mark.usefixtures("service")
+def test_what_the_service_remarks_on_the_jobs_is_passed_on(door: FakeDoor) -> None:
+    door.note = "No run was started: Airflow does not answer."
+    write("a.md")
+    assert door.note in ingestctl("ingest", "a.md", "--tag", "docs").out
+
+
+@pytest.mark.usefixtures("service")
 def test_a_deletion_sends_no_bytes_and_says_what_it_deletes(door: FakeDoor) -> None:
     ran = ingestctl("ingest", "gone.md", "--tag", "docs", "--delete")
     assert ran.code == 0

@@ -47,6 +47,8 @@ class EachResult:
         for job_id, answer in self.answers.items():
             name = render.name_of(str(answer.get("source_uri", "")))
             yield Text.assemble(("✔ ", "green"), printable(job_id), "  ", (name, "bold"), f"  {self.done}")
+            if note := answer.get("note"):
+                yield Text(f"  {printable(str(note))}", style="yellow")
         for job_id, error in self.errors.items():
             yield Text.assemble(
                 ("✘ ", "red"), printable(job_id), f"  {printable(str(error))} {printable(error.hint)}".rstrip()

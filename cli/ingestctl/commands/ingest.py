@@ -248,7 +248,7 @@ class _Ingestion:
                     self._result.rejected.append(answer)
                     board.reject(rows[document.source_uri], answer.message)
                     view.changed(rows[document.source_uri])
-        self._result.posted = post(self._client, self._result.tag, delivered, self._op)
+        self._result.posted = post(self._client, self._result.tag, delivered, self._op, view.note)
         for item in self._result.posted:
             board.bind(item.job_id, rows[item.document.source_uri])
 

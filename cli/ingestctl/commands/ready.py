@@ -62,6 +62,8 @@ class Readiness:
         if self.tag and dataset:
             facts = "  ".join(f"{key}={value}" for key, value in dataset.items() if not isinstance(value, (dict, list)))
             yield Text(f"dataset {self.tag}: {printable(facts)}", style="dim")
+        elif self.tag:
+            yield Text(f"dataset {self.tag} has no verdict yet: no run of it has ended", style="yellow")
         what = f"dataset {self.tag}" if self.tag else "docgraph"
         if self.answer["ready"]:
             yield Text.assemble(("✔ ", "green"), (f"{what} is ready", "bold green"))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from ingestctl.api import JobRecord
 
-#: The service filters by tag and status; a run is picked out of so many of the newest jobs.
-RUN_SCOPE = 1000
+#: The service lists no more at once.
+MAX_JOBS = 1000
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def status(
     run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only jobs of this Airflow run.")] = None,
     only: Annotated[JobStatus | None, typer.Option("--status", help="Only jobs that stand so.")] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=RUN_SCOPE, help="At most so many, newest first.")
+        int, typer.Option("--limit", "-n", min=1, max=MAX_JOBS, help="At most so many, newest first.")
     ] = 20,
     as_json: Json = False,
 ) -> None:
@@ -44,9 +44,7 @@ def status(
         if jobs:
             shell.show(JobDetails([client.job(job_id) for job_id in jobs]))
             return
-        found = client.jobs(tag=tag, status=only.value if only else None, run_id=run, limit=RUN_SCOPE if run else limit)
-    if run:
-        found = [record for record in found if record.state.run_id == run][:limit]
+        found = client.jobs(tag=tag, status=only.value if only else None, run_id=run, limit=limit)
     shell.show(JobTable(found))
 
 

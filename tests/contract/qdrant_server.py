@@ -107,7 +107,8 @@ def qdrant_names(qdrant: QdrantClient) -> Iterator[list[str]]:
     names = [f"contract_{uuid.uuid4().hex}" for _ in range(3)]
     yield names
     for name in names:
-        qdrant.delete_collection(name)
+        if qdrant.collection_exists(name):
+            qdrant.delete_collection(name)
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from qdrant_client import QdrantClient, models
-
-Condition = models.Condition
 
 PAYLOADS: dict[int, dict[str, Any]] = {
     1: {"tag": "a", "n": 1, "ok": True, "when": "2024-01-01T00:00:00Z", "words": "lock free queue"},
@@ -119,8 +119,8 @@ CASES: dict[str, tuple[models.Filter, set[int]]] = {
 
 
 @pytest.fixture(scope="module")
-def filled(qdrant: QdrantClient) -> Any:
-    name = "contract_filters_" + __import__("uuid").uuid4().hex
+def filled(qdrant: QdrantClient) -> Iterator[str]:
+    name = "contract_filters_" + uuid.uuid4().hex
     qdrant.create_collection(name, vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT))
     points = [models.PointStruct(id=key, vector=[1.0, 0.0], payload=payload) for key, payload in PAYLOADS.items()]
     qdrant.upsert(name, points, wait=True)
@@ -129,8 +129,8 @@ def filled(qdrant: QdrantClient) -> Any:
 
 
 @pytest.fixture(scope="module")
-def filled_and_indexed(qdrant: QdrantClient) -> Any:
-    name = "contract_filters_" + __import__("uuid").uuid4().hex
+def filled_and_indexed(qdrant: QdrantClient) -> Iterator[str]:
+    name = "contract_filters_" + uuid.uuid4().hex
     qdrant.create_collection(name, vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT))
     kinds = {"tag": "keyword", "many": "keyword", "n": "float", "ok": "bool", "when": "datetime", "words": "text"}
     for field, kind in kinds.items():
@@ -141,7 +141,8 @@ def filled_and_indexed(qdrant: QdrantClient) -> Any:
     qdrant.delete_collection(name)
 
 
-@pytest.mark.parametrize("case", CASES)
+# Without an index, versions of Qdrant differ in how they match text.
+@pytest.mark.parametrize("case", [name for name in CASES if name != "text"])
 def test_a_filter_selects_its_points(qdrant: QdrantClient, filled: str, case: str) -> None:
     condition, expected = CASES[case]
     assert {record.id for record in qdrant.scroll(filled, condition, limit=100)[0]} == expected
@@ -150,6 +151,7 @@ def test_a_filter_selects_its_points(qdrant: QdrantClient, filled: str, case: st
     assert {hit.id for hit in found} == expected
 
 
+# The field `n` has an index of floats, which no version asks for sets of integers.
 @pytest.mark.parametrize("case", [name for name in CASES if name != "any of integers"])
 def test_an_index_does_not_change_what_a_filter_selects(
     qdrant: QdrantClient, filled_and_indexed: str, case: str

@@ -13,16 +13,16 @@ from pathlib import Path
 import uvicorn
 
 from qdrant_local.app import create_app
-from qdrant_local.errors import DataFolderLockedError
+from qdrant_local.errors import DataFolderError
 from qdrant_local.store import Store
 
 _LOG = logging.getLogger("qdrant_local")
 
-EXIT_LOCKED = 3
+EXIT_DATA_FOLDER = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; return 0, or 3 if another process owns the data folder."""
+    """Serve until SIGTERM or SIGINT; return 0, or 3 if the data folder can't be opened."""
     parser = argparse.ArgumentParser(prog="qdrant_local", description="The local Qdrant server of docgraph.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=6333, help="port to listen on (default: %(default)s)")
@@ -39,9 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     try:
         store = Store.open(options.data.resolve())
-    except DataFolderLockedError as error:
+    except DataFolderError as error:
         print(error, file=sys.stderr)
-        return EXIT_LOCKED
+        return EXIT_DATA_FOLDER
     api_key = os.environ.get(options.api_key_env) or None
     _LOG.info(
         "loaded %d collections from %s in %.1f s; %s; listening on http://%s:%d",

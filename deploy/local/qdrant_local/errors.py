@@ -49,8 +49,8 @@ class AlreadyExistsError(ServerError):
         super().__init__(f"Wrong input: {message}")
 
 
-class DataFolderLockedError(Exception):
-    """Another process owns the data folder; the engine allows one owner only."""
+class DataFolderError(Exception):
+    """The data folder can't be opened: another process owns it, or a collection in it is damaged."""
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import qdrant_edge as edge
 
 from qdrant_local import schema
 from qdrant_local.collection import Collection, create_shard
-from qdrant_local.errors import AlreadyExistsError, BadInputError, DataFolderLockedError, NotFoundError
+from qdrant_local.errors import AlreadyExistsError, BadInputError, DataFolderError, NotFoundError
 
 _FORBIDDEN = frozenset('<>:"/\\|?*\0\x1f')
 
@@ -51,7 +51,7 @@ class Store:
         """Take the data folder and load every collection in it; what a crash left in the logs is replayed.
 
         Raises:
-            DataFolderLockedError: another process owns the folder.
+            DataFolderError: another process owns the folder, or a collection can't be loaded.
         """
         root.mkdir(parents=True, exist_ok=True)
         lock = _take_lock(root)
@@ -65,7 +65,14 @@ class Store:
         collections = {}
         for name, entry in catalog.collections.items():
             folder = root / "collections" / entry.folder
-            collections[name] = Collection(folder, entry.settings, edge.EdgeShard.load(str(folder)))
+            try:
+                shard = edge.EdgeShard.load(str(folder))
+            except Exception as error:
+                raise DataFolderError(
+                    f"The collection {name} can't be loaded from {folder}: {error}. "
+                    "Restore that folder; or remove the data folder and ingest again."
+                ) from error
+            collections[name] = Collection(folder, entry.settings, shard)
         return cls(root, lock, catalog, collections)
 
     # Collections
@@ -210,7 +217,7 @@ def _take_lock(root: Path) -> int:
     except BlockingIOError as error:
         owner = os.read(descriptor, 32).decode() or "unknown"
         os.close(descriptor)
-        raise DataFolderLockedError(
+        raise DataFolderError(
             f"The data folder {root} belongs to a running process (pid {owner}); stop that one or choose another folder."
         ) from error
     os.ftruncate(descriptor, 0)

@@ -68,6 +68,8 @@ class Upkeep:
             _LOG.exception("flushing collection %s failed; is the disk full?", name)
 
     def _rebuild_is_due(self, collection: Collection) -> bool:
+        if collection.removed:
+            return False
         limit = max(REBUILD_MIN_CHANGES, REBUILD_SHARE * collection.points)
         idle = time.monotonic() - collection.last_write
         return (

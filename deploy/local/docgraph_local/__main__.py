@@ -35,7 +35,7 @@ class _Display:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._waiting: dict[str, str] = {}
+        self._waiting: dict[str, tuple[str, str]] = {}
         self._spoke = time.monotonic()
         self._status: Status | None = console.status("starting") if console.is_terminal else None
         if self._status:
@@ -43,7 +43,7 @@ class _Display:
 
     def __call__(self, event: Event) -> None:
         if event.kind in {"starting", "waiting"}:
-            self._waiting[event.subject] = f"{event.subject} {event.seconds:.0f} s"
+            self._waiting[event.subject] = (f"{event.subject} {event.seconds:.0f} s", event.detail)
         else:
             self._waiting.pop(event.subject, None)
         if event.kind == "ready":
@@ -63,7 +63,10 @@ class _Display:
         self._spoke = time.monotonic()
 
     def _show_waiting(self) -> None:
-        text = "waiting for " + ", ".join(self._waiting.values())
+        text = "waiting for " + ", ".join(what for what, _ in self._waiting.values())
+        if len(self._waiting) == 1:
+            [(_, reason)] = self._waiting.values()
+            text += f" ({reason})" if reason else ""
         if self._status:
             self._status.update(text if self._waiting else "working")
         elif self._waiting and time.monotonic() - self._spoke > _QUIET_SECONDS:
@@ -116,7 +119,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
         body = {"home": str(stack.paths.home), "healthy": healthy, "programs": [asdict(p) for p in programs]}
         typer.echo(json.dumps(body, indent=2))
     else:
-        _table(Console(), programs)
+        _table(programs)
         if not stack.running:
             typer.echo(f"The stack of {stack.paths.home} is not running; `make up` starts it.")
     raise typer.Exit(0 if healthy else 1)
@@ -205,10 +208,10 @@ def _summary(console: Console, deployment: Deployment, services: set[str]) -> No
         console.print("Next: drop a Markdown file into the watch folder, or `make demo`.", highlight=False)
 
 
-def _table(console: Console, programs: list[ProgramStatus]) -> None:
+def _table(programs: list[ProgramStatus]) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("service", "state", "pid", "uptime", "address", "health"):
-        table.add_column(title, justify="right" if title in {"pid", "uptime"} else "left", overflow="fold")
+        table.add_column(title, justify="right" if title in {"pid", "uptime"} else "left", no_wrap=True)
     for program in programs:
         colour = "green" if program.healthy else "red" if program.state == "failed" else "yellow"
         table.add_row(
@@ -219,6 +222,9 @@ def _table(console: Console, programs: list[ProgramStatus]) -> None:
             program.address,
             "ok" if program.healthy else program.detail or "-",
         )
+    # Addresses are there to be copied: a narrow terminal wraps the line, but nothing is cut off.
+    console = Console()
+    console.width = max(console.width, 140)
     console.print(table)
 
 

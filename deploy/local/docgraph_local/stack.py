@@ -33,8 +33,8 @@ START_SECONDS = 240.0
 _POLL_SECONDS = 0.15
 _EXTERNAL_SECONDS = 10.0
 _DAGS_SECONDS = 60.0
-# A server that ended again and again for this long will not come up by itself.
-_CRASHING_SECONDS = 4.0
+# A server that ended this often before it was ready will not come up by itself.
+_ATTEMPTS = 2
 _FAILED = {"FATAL", "UNKNOWN"}
 
 
@@ -369,6 +369,7 @@ class _Start:
         self._started: list[str] = []
         self._ready: set[str] = set()
         self._reasons: dict[str, str] = {}
+        self._births: dict[str, set[int]] = {}
 
     def run(self) -> list[str]:
         """Start and await everything; return the names of what had to be started."""
@@ -391,10 +392,11 @@ class _Start:
                 self._supervisor.start_program(name)
                 self._started.append(name)
                 return
-        gave_up = state.state in _FAILED or (
-            state.state == "BACKOFF" and time.monotonic() - self._began[name] > _CRASHING_SECONDS
-        )
-        if gave_up or (program.one_shot and state.exit_status not in (None, 0)):
+        births = self._births.setdefault(name, set())
+        if state.pid is not None:
+            births.add(state.pid)
+        crashed = len(births) > _ATTEMPTS or (len(births) == _ATTEMPTS and state.state == "BACKOFF")
+        if crashed or state.state in _FAILED or (program.one_shot and state.exit_status not in (None, 0)):
             raise StackError(self._failure(name, state))
         if program.one_shot:
             done = state.state == "EXITED"

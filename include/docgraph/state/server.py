@@ -232,6 +232,8 @@ def _address(url: str) -> str:
         return "an address that can't be read"
     if parts.scheme == "unix":
         return parts.path
+    if parts.scheme not in {"redis", "rediss"}:
+        return "an address that can't be read"
     return f"{host or 'localhost'}:{port or 6379}{parts.path.rstrip('/')}"
 
 

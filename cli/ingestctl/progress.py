@@ -101,7 +101,7 @@ class LiveView:
         lines: list[RenderableType] = []
         if self._many:
             room = max(1, min(MANY, self._console.height - 5))
-            busy = [row for row in self._board.rows if row.phase in {Phase.ACTIVE, Phase.PAUSED}]
+            busy = [row for row in self._board.rows if row.phase is Phase.ACTIVE or row.phase is Phase.PAUSED]
             if busy:
                 lines.append(self._table(busy[:room], width))
             if len(busy) > room:
@@ -217,9 +217,9 @@ def counts(row: Row) -> str:
 
 def tally(board: Board) -> str:
     """Write how many documents are where: `3 of 5 documents done, 1 failed`."""
-    text = f"{board.count([Phase.DONE]):,} of {plural(len(board.rows), 'document')} done"
+    text = f"{board.count(Phase.DONE):,} of {plural(len(board.rows), 'document')} done"
     for phase, word in ((Phase.FAILED, "failed"), (Phase.CANCELLED, "cancelled"), (Phase.PAUSED, "paused")):
-        if number := board.count([phase]):
+        if number := board.count(phase):
             text += f", {number:,} {word}"
     return text
 

@@ -1,9 +1,11 @@
-"""The decisions of the validated read: what a commit took away, and when a join stands."""
+"""The decisions of the validated read: what is gone, and whether the graph stood still."""
 
 from __future__ import annotations
 
-from docgraph.retrieval.validated import Candidate, Candidates, dropped, is_settled
+import neo4j
+from docgraph.retrieval.validated import Candidate, Candidates, dropped
 from docgraph.stores.graph.reading import DocumentView, Member
+from docgraph.stores.graph.stillness import Stillness
 
 
 def view(document: str, fence: int, *members: str, deleted: bool = False) -> DocumentView:
@@ -34,20 +36,41 @@ def test_the_sections_of_a_deleted_document_are_dropped() -> None:
     assert dropped({"s": left}, {"d": view("d", 4, deleted=True)}) == [left]
 
 
-def test_a_join_that_dropped_nothing_stands() -> None:
-    assert is_settled([], {}, {})
+def bookmarks(*values: str) -> neo4j.Bookmarks:
+    return neo4j.Bookmarks.from_raw_values(values)
 
 
-def test_a_join_that_dropped_something_does_not_stand_the_first_time() -> None:
-    assert not is_settled([Candidate("s", "d", fence=1)], {"d": view("d", 5)}, {})
+def test_a_database_that_gives_one_bookmark_stood_still() -> None:
+    stillness = Stillness()
+    stillness.saw(bookmarks("FB:1"))
+    stillness.begin()
+    stillness.saw(bookmarks("FB:1"))
+    stillness.saw(bookmarks("FB:1"))
+    assert stillness.held
 
 
-def test_a_join_stands_when_no_commit_happened_since_the_join_before() -> None:
-    assert is_settled([Candidate("s", "d", fence=1)], {"d": view("d", 5)}, {"d": 5})
+def test_a_database_that_gives_another_bookmark_did_not_even_if_the_first_comes_back() -> None:
+    stillness = Stillness()
+    stillness.saw(bookmarks("FB:1"))
+    stillness.begin()
+    stillness.saw(bookmarks("FB:2"))
+    stillness.saw(bookmarks("FB:1"))
+    assert not stillness.held
 
 
-def test_a_join_does_not_stand_when_the_document_was_committed_again() -> None:
-    assert not is_settled([Candidate("s", "d", fence=1)], {"d": view("d", 6)}, {"d": 5})
+def test_a_new_row_begins_where_the_last_one_ended() -> None:
+    stillness = Stillness()
+    stillness.saw(bookmarks("FB:1"))
+    stillness.saw(bookmarks("FB:2"))
+    stillness.begin()
+    stillness.saw(bookmarks("FB:2"))
+    assert stillness.held
+    stillness.saw(bookmarks("FB:3"))
+    assert not stillness.held
+
+
+def test_nothing_is_known_before_the_first_statement() -> None:
+    assert not Stillness().held
 
 
 def test_a_candidate_of_both_arms_keeps_the_values_of_both() -> None:

@@ -22,6 +22,7 @@ from docgraph.retrieval.fusion import reciprocal_rank_fusion
 from docgraph.retrieval.matching import coverage, matched, query_terms, snippet, weights
 from docgraph.retrieval.validated import Candidate, Candidates, Hit, validated_read
 from docgraph.stores.graph import GraphStore
+from docgraph.stores.graph.stillness import Stillness
 from docgraph.stores.vectors import VectorStore
 
 #: Candidates asked of each arm; more when a later page is wanted.
@@ -107,7 +108,8 @@ def search(
         return Answer(query, tag, (), 0.0, watch.timings, {"dense": 0, "fulltext": 0, "dropped": 0})
     pool = max(POOL, 2 * (limit + offset))
     arms = _Arms(reader, vectors, embedder, version, tag, question, pool, filters, documents, watch)
-    read = validated_read(reader, arms.ask)
+    arms.embed()
+    read = validated_read(reader, tag, arms.ask)
     watch.seconds["join"] += read.join_seconds
     watch.seconds["read"] += read.read_seconds
 
@@ -173,20 +175,22 @@ class _Arms:
         self._filters = filters
         self._documents = documents
         self._watch = watch
-        self._vector: list[float] | None = None
+        self._vector: list[float] = []
 
-    def ask(self) -> Candidates:
+    def embed(self) -> None:
+        """Embed the question, once and before anything is read, because it takes longest."""
+        started = time.perf_counter()
+        self._vector = embed_question(self._embedder, self._question)
+        self._watch.add("embed", started)
+
+    def ask(self, stillness: Stillness) -> Candidates:
         """Ask both arms."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dense") as executor:
             dense = executor.submit(self._dense)
-            lexical = self._fulltext()
+            lexical = self._fulltext(stillness)
             return Candidates(dense.result(), lexical)
 
     def _dense(self) -> tuple[Candidate, ...]:
-        if self._vector is None:
-            started = time.perf_counter()
-            self._vector = embed_question(self._embedder, self._question)
-            self._watch.add("embed", started)
         started = time.perf_counter()
         limit = self._pool if self._filters.heading is None else max(HEADING_POOL, self._pool)
         points = self._vectors.nearest(self._version, self._tag, self._vector, limit, document_ids=self._documents)
@@ -195,10 +199,15 @@ class _Arms:
         points.sort(key=lambda p: (-p.score, p.section_id))
         return tuple(Candidate(p.section_id, p.document_id, fence=p.fence, cosine=p.score) for p in points)
 
-    def _fulltext(self) -> tuple[Candidate, ...]:
+    def _fulltext(self, stillness: Stillness) -> tuple[Candidate, ...]:
         started = time.perf_counter()
         found = self._reader.fulltext(
-            self._tag, self._question, self._pool, document_ids=self._documents, heading=self._filters.heading
+            self._tag,
+            self._question,
+            self._pool,
+            document_ids=self._documents,
+            heading=self._filters.heading,
+            stillness=stillness,
         )
         self._watch.add("fulltext", started)
         found.sort(key=lambda hit: (-hit.score, hit.section_id))

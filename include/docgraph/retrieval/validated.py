@@ -1,25 +1,28 @@
 """The validated read: which candidates exist, decided so that no reader sees half a document.
 
-Both arms can name sections that a commit has just replaced, or miss ones it has just made. So the candidates are joined
-with the Documents' generation lists in one statement, and where a commit happened meanwhile both arms are asked again.
-This module decides what exists; it ranks nothing.
+Both arms can name sections that a commit has just replaced, and miss ones it has just made, while it is being applied even
+both at once: then nothing they say betrays it. So the candidates are joined with the Documents' generation lists in one
+statement, the texts are read, and all of it counts only if the graph stood still meanwhile; else both arms are asked
+again. This module decides what exists; it ranks nothing.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from docgraph.errors import ReadConflictError
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.reading import DocumentView, Member, SectionText
+from docgraph.stores.graph.stillness import Stillness
+
+logger = logging.getLogger(__name__)
 
 #: A read that meets a commit each time gives up after this many rounds or seconds, whichever is first.
-MAX_ROUNDS = 8
-MAX_SECONDS = 2.0
-#: Seconds before the second round; doubled for each further one, because applying a large commit takes a while.
-FIRST_PAUSE = 0.01
+MAX_ROUNDS = 50
+MAX_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class ValidatedRead:
 
 
 def dropped(candidates: Mapping[str, Candidate], views: Mapping[str, DocumentView]) -> list[Candidate]:
-    """Return the candidates that a commit took away: not a member, although its node was there or its fence is committed.
+    """Return the candidates that are gone: not a member, although the node was there or the point's fence is committed.
 
     A point above its document's fence is staged: it never existed for a reader, so it isn't missing.
     """
@@ -94,62 +97,53 @@ def dropped(candidates: Mapping[str, Candidate], views: Mapping[str, DocumentVie
     return lost
 
 
-def is_settled(lost: Sequence[Candidate], views: Mapping[str, DocumentView], before: Mapping[str, int]) -> bool:
-    """Whether the join stands: nothing was dropped, or no commit happened between the join before and this one.
-
-    Fences only rise, so equal fences mean that the arms were asked while the documents stood still: what is dropped
-    then is garbage of an attempt that never ended, and asking again would bring it back.
-    """
-    return all(before.get(c.document_id) == views[c.document_id].fence for c in lost)
-
-
 def validated_read(
     reader: GraphStore,
-    ask: Callable[[], Candidates],
+    tag: str,
+    ask: Callable[[Stillness], Candidates],
     *,
     max_rounds: int = MAX_ROUNDS,
     max_seconds: float = MAX_SECONDS,
 ) -> ValidatedRead:
-    """Ask both arms, join, and read, until what is read is one state of each document.
+    """Ask both arms, join, and read, until the dataset stood still from the first question to the last.
+
+    It stood still if no transaction of the database was committed or being applied meanwhile (which costs nothing to
+    see), or, where there was one, if no document of this dataset has changed (which is looked at only then). `ask` puts
+    what it asks the graph under the `Stillness` that it is given.
 
     Raises:
-        ReadConflictError: documents kept changing, or a member's node stayed invisible, for all rounds.
+        ReadConflictError: commits to this dataset met every round.
     """
     deadline = time.monotonic() + max_seconds
-    before: dict[str, int] = {}
+    stillness = Stillness()
+    reader.mark(stillness)
+    before: tuple[int, int, str] | None = None
     total_dropped, join_seconds, read_seconds = 0, 0.0, 0.0
-    trouble = ""
     for round_number in range(1, max_rounds + 1):
-        candidates = ask()
+        candidates = ask(stillness)
         found = candidates.all
         started = time.monotonic()
-        views = reader.membership(_by_document(found))
-        join_seconds += time.monotonic() - started
-        lost = dropped(found, views)
-        total_dropped += len(lost)
-        if is_settled(lost, views, before):
-            started = time.monotonic()
-            members = [i for i, candidate in found.items() if i in views[candidate.document_id].members]
-            sections = reader.sections(members)
-            read_seconds += time.monotonic() - started
-            invisible = [i for i in members if i not in sections]
-            if not invisible:
-                hits = {i: _hit(found[i], views, sections[i]) for i in members}
-                return ValidatedRead(hits, candidates, total_dropped, round_number, join_seconds, read_seconds)
-            view = views[found[invisible[0]].document_id]
-            trouble = (
-                f"section {invisible[0]} of {view.source_uri} is in its document's list but its node can't be seen"
-            )
-        else:
-            trouble = f"{views[lost[0].document_id].source_uri or lost[0].document_id} was changed during each read"
-        before = {document: view.fence for document, view in views.items()}
-        pause = FIRST_PAUSE * 2 ** (round_number - 1)
-        if round_number == max_rounds or time.monotonic() + pause > deadline:
+        views = reader.membership(_by_document(found), stillness=stillness)
+        joined = time.monotonic()
+        members = [i for i, candidate in found.items() if i in views[candidate.document_id].members]
+        sections = reader.sections(members, stillness=stillness)
+        join_seconds += joined - started
+        read_seconds += time.monotonic() - joined
+        total_dropped += len(dropped(found, views))
+        after = None if stillness.held else reader.dataset_state(tag, stillness)
+        if after is None or after == before:
+            for i in members:
+                if i not in sections:
+                    # Nothing was being committed, so this is no race: the graph is damaged here.
+                    logger.warning("Section %s of %s has no whole node; `ingestctl repair` mends it.", i, tag)
+            hits = {i: _hit(found[i], views, sections[i]) for i in members if i in sections}
+            return ValidatedRead(hits, candidates, total_dropped, round_number, join_seconds, read_seconds)
+        before = after
+        stillness.begin()
+        if time.monotonic() > deadline:
             break
-        time.sleep(pause)
     raise ReadConflictError(
-        f"The documents kept changing while they were read ({trouble}; {round_number} rounds). Ask again in a moment; "
-        "where it stays so, `ingestctl repair` mends the damage."
+        f"The dataset {tag!r} was being written to during each of {round_number} reads; ask again in a moment."
     )
 
 

@@ -1,28 +1,29 @@
 """Reading the graph: what retrieval, the verdict and the doors ask it. Changes nothing.
 
-Neo4j is read-committed, so one statement can see half of a commit; only one property of one node can't be torn. That is why
-membership is a question of its own (`membership`): it is decided inside the server against the one list property
-`generation`, and everything else read here is either immutable (Section nodes) or decoration.
+Neo4j is read-committed, so one statement can see half of a commit: nodes without their properties, an index that has lost
+the old sections and does not know the new ones yet. Only one property of one node can't be torn. That is why membership is
+a question of its own, decided inside the server against the one list property `generation`, and why what must be one
+state is read under a `Stillness` that tells afterwards whether it was.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docgraph.errors import WorldError
+import neo4j
+from docgraph.errors import ReadConflictError, WorldError
+from docgraph.model.identity import text_hash
 from docgraph.stores.graph import lucene
-from docgraph.stores.graph.base import Base
+from docgraph.stores.graph.base import Base, translated
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
+from docgraph.stores.graph.stillness import Stillness
 from neo4j import exceptions as neo4j_errors
 
-log = logging.getLogger(__name__)
-
-#: A full-text statement that met a node deleted under it is asked again this often.
-ATTEMPTS = 5
+#: A statement that met nodes being deleted under it is repeated this often.
+ATTEMPTS = 6
 _DELETED_MEANWHILE = "Neo.ClientError.Statement.EntityNotFound"
 
 # Hits of the tag clause alone have score 0: text that Lucene makes no token of must match nothing, not everything.
@@ -40,9 +41,11 @@ _FULLTEXT_FILTERED = (
 # The list is bound once and everything about the candidate follows from that one read.
 _MEMBERSHIP = (
     "UNWIND $documents AS wanted OPTIONAL MATCH (d:Source {id: wanted.id}) "
-    "WITH wanted, d, coalesce(d.generation, []) AS generation, coalesce(d.anchors, []) AS anchors "
-    "RETURN wanted.id AS document_id, coalesce(d.fence, 0) AS fence, d.tag AS tag, "
-    "d IS NULL OR NOT d:Document AS deleted, size(generation) AS size, "
+    "WITH wanted, d, d IS NOT NULL AND (d:Document OR d:Tombstone) AS committed, coalesce(d.anchors, []) AS anchors "
+    "WITH wanted, d, anchors, CASE WHEN committed THEN d.generation ELSE [] END AS generation, "
+    "CASE WHEN committed THEN d.fence ELSE 0 END AS fence "
+    "RETURN wanted.id AS document_id, fence, d.tag AS tag, "
+    "d IS NULL OR NOT d:Document AS deleted, size(generation) AS generation_size, "
     "d.title AS title, d.source_uri AS source_uri, d.content_type AS content_type, "
     "[i IN range(0, size(generation) - 1) WHERE generation[i] IN wanted.sections | [generation[i], i, anchors[i], "
     "CASE WHEN i > 0 THEN generation[i - 1] END, generation[i + 1]]] AS members"
@@ -76,6 +79,10 @@ _SHARED = (
     "ORDER BY weight DESC, other.id "
     "WITH id, collect({section_id: other.id, document_id: other.document_id, names: names})[..$per] AS found "
     "UNWIND found AS f RETURN id AS section_id, f.section_id AS related_id, f.document_id AS document_id, f.names AS names"
+)
+_DATASET_STATE = (
+    "OPTIONAL MATCH (d:Source {tag: $tag}) WHERE d.fence IS NOT NULL "
+    "RETURN count(d) AS documents, coalesce(sum(d.fence), 0) AS fences, coalesce(max(d.committed_at), '') AS newest"
 )
 _COUNTS = (
     "OPTIONAL MATCH (d:Document {tag: $tag}) "
@@ -175,6 +182,7 @@ class Reading(Base):
         *,
         document_ids: Sequence[str] | None = None,
         heading: str | None = None,
+        stillness: Stillness | None = None,
     ) -> list[FulltextHit]:
         """Return the sections of a dataset that match a person's words, best first.
 
@@ -185,43 +193,81 @@ class Reading(Base):
         if inner is None:
             return []
         query = lucene.restricted(tag, inner)
+        parameters: dict[str, Any] = {"lucene": query, "limit": limit}
+        statement = _FULLTEXT
+        if document_ids is not None or heading is not None:
+            statement = _FULLTEXT_FILTERED
+            parameters |= {"documents": None if document_ids is None else list(document_ids), "heading": heading}
+        rows = self._read_whole(statement, ("section_id", "document_id"), parameters, stillness)
+        return [FulltextHit(row["section_id"], row["document_id"], row["score"]) for row in rows]
+
+    def _read_whole(
+        self, query: str, keys: Sequence[str], parameters: dict[str, Any], stillness: Stillness | None
+    ) -> list[dict[str, Any]]:
+        """Read until no row lacks one of `keys`.
+
+        While a commit is applied, a statement may meet nodes that are deleted under it: it fails, or their properties
+        are null. Leaving such rows out would lose hits silently, so the statement is repeated.
+        """
         for attempt in range(ATTEMPTS):
             try:
-                if document_ids is None and heading is None:
-                    rows = self._read(_FULLTEXT, lucene=query, limit=limit)
-                else:
-                    documents = None if document_ids is None else list(document_ids)
-                    rows = self._read(
-                        _FULLTEXT_FILTERED, lucene=query, limit=limit, documents=documents, heading=heading
-                    )
+                rows = self._read_at(stillness, query, **parameters)
             except WorldError as error:
                 cause = error.__cause__
-                meanwhile = isinstance(cause, neo4j_errors.Neo4jError) and cause.code == _DELETED_MEANWHILE
-                if not meanwhile or attempt == ATTEMPTS - 1:
+                if not isinstance(cause, neo4j_errors.Neo4jError) or cause.code != _DELETED_MEANWHILE:
                     raise
-                log.info("A hit was deleted during a full-text search in %s; asking again.", tag)
-                time.sleep(0.01 * 2**attempt)
-                continue
-            return [
-                FulltextHit(row["section_id"], row["document_id"], row["score"]) for row in rows if row["section_id"]
-            ]
-        raise AssertionError("unreachable")
+            else:
+                if all(row[key] is not None for row in rows for key in keys):
+                    return rows
+            time.sleep(0.01 * 2**attempt)
+        raise ReadConflictError("Neo4j was changing what a statement read, time after time; ask again in a moment.")
 
-    def membership(self, candidates: Mapping[str, Sequence[str]]) -> dict[str, DocumentView]:
+    @translated
+    def _read_at(self, stillness: Stillness | None, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Run one reading statement in a transaction of its own, after all that `stillness` has seen; note what it saw."""
+        if stillness is None:
+            return self._read(query, **parameters)
+
+        def work(tx: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
+            return tx.run(query, parameters).data()
+
+        with self._driver.session(default_access_mode=neo4j.READ_ACCESS, bookmarks=stillness.bookmarks) as session:
+            rows = session.execute_read(work)
+            stillness.saw(session.last_bookmarks())
+        return rows
+
+    def dataset_state(self, tag: str, stillness: Stillness) -> tuple[int, int, str]:
+        """Return what every commit to the dataset changes: number of documents, sum of their fences, newest commit.
+
+        Looks at every document of the dataset, so it is asked only where the whole database did not stand still.
+        """
+        row = self._read_at(stillness, _DATASET_STATE, tag=tag)[0]
+        return row["documents"], row["fences"], row["newest"]
+
+    def mark(self, stillness: Stillness) -> None:
+        """Note the state of the database at this moment, and start a row of statements there."""
+        self._read_at(stillness, "RETURN 1 AS one")
+        stillness.begin()
+
+    def membership(
+        self, candidates: Mapping[str, Sequence[str]], *, stillness: Stillness | None = None
+    ) -> dict[str, DocumentView]:
         """Decide in one statement which candidates their documents' generations contain.
 
         `candidates` maps document ids to section ids. Every document asked for is in the answer; one that is unknown or
         a tombstone is `deleted` and has no members.
         """
         documents = [{"id": document, "sections": list(sections)} for document, sections in candidates.items()]
-        return {row["document_id"]: _view(row) for row in self._read(_MEMBERSHIP, documents=documents)}
+        rows = self._read_whole(_MEMBERSHIP, ("fence", "generation_size"), {"documents": documents}, stillness)
+        return {row["document_id"]: _view(row) for row in rows}
 
-    def sections(self, section_ids: Sequence[str]) -> dict[str, SectionText]:
-        """Return those of the Section nodes that are visible, by id; whether they are members is another question."""
-        return {
-            row["section_id"]: SectionText(**{**row, "heading_path": tuple(row["heading_path"] or ())})
-            for row in self._read(_SECTIONS, ids=list(section_ids))
-        }
+    def sections(self, section_ids: Sequence[str], *, stillness: Stillness | None = None) -> dict[str, SectionText]:
+        """Return those of the Section nodes that are visible and whole, by id; whether they are members is another question.
+
+        While a commit is applied, a node may be there without some of its properties; its text hash tells.
+        """
+        rows = self._read_at(stillness, _SECTIONS, ids=list(section_ids))
+        return {row["section_id"]: _section(row) for row in rows if _is_whole(row)}
 
     def documents(self, document_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return what is kept about each live document, by id; its `sections` is a number."""
@@ -265,6 +311,16 @@ class Reading(Base):
         return [i for row in self._read(_SAMPLE, tag=tag, limit=limit, each=each) for i in row["ids"]]
 
 
+def _is_whole(row: dict[str, Any]) -> bool:
+    if any(value is None for value in row.values()):
+        return False
+    return bool(row["text_hash"] == text_hash(row["heading_path"], row["text"]))
+
+
+def _section(row: dict[str, Any]) -> SectionText:
+    return SectionText(**{**row, "heading_path": tuple(row["heading_path"])})
+
+
 def _view(row: dict[str, Any]) -> DocumentView:
     deleted = bool(row["deleted"])
     members = {} if deleted else {m[0]: Member(m[0], m[1], m[2] or "", m[3], m[4]) for m in row["members"]}
@@ -273,7 +329,7 @@ def _view(row: dict[str, Any]) -> DocumentView:
         tag=row["tag"] or "",
         fence=row["fence"],
         deleted=deleted,
-        size=row["size"],
+        size=row["generation_size"],
         title=row["title"] or "",
         source_uri=row["source_uri"] or "",
         content_type=row["content_type"] or "",

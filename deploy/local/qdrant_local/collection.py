@@ -269,8 +269,13 @@ class Collection:
         """Stop keeping operations."""
         self._journal = None
 
-    def repeat_on(self, shard: edge.EdgeShard, *, at_most: int) -> int:
-        """Move up to `at_most` kept operations, oldest first, to another shard; return how many are left."""
+    @property
+    def journal_length(self) -> int:
+        """Number of kept operations."""
+        return len(self._journal or ())
+
+    def repeat_on(self, shard: edge.EdgeShard, *, at_most: int) -> None:
+        """Move up to `at_most` kept operations, oldest first, to another shard."""
         journal = self._journal or []
         slice_, self._journal = journal[:at_most], journal[at_most:]
         for operation in slice_:
@@ -280,7 +285,6 @@ class Collection:
                 # It failed on this shard in the same way when it was requested, and was answered with an error.
                 if type(error) is not Exception:
                     raise
-        return len(self._journal)
 
     def replace_shard(self, folder: Path, shard: edge.EdgeShard) -> edge.EdgeShard:
         """Go on with another, flushed shard of the same content; return the old one. Needs `writing` and `log.files`."""

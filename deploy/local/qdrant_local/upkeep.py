@@ -52,20 +52,17 @@ class Upkeep:
             while True:
                 await asyncio.sleep(TICK)
                 for name, collection in self._store.items():
-                    if _flush_is_due(collection):
-                        await self._flush(name, collection)
-                    if (rebuild is None or rebuild.done()) and self._rebuild_is_due(collection):
-                        rebuild = asyncio.create_task(self._rebuild(name, collection))
+                    try:
+                        if _flush_is_due(collection):
+                            await collection.checkpoint()
+                        if (rebuild is None or rebuild.done()) and self._rebuild_is_due(collection):
+                            rebuild = asyncio.create_task(self._rebuild(name, collection))
+                    except Exception:  # noqa: BLE001 - nothing is lost while the log holds it; the next tick tries again
+                        _LOG.exception("upkeep of collection %s failed; is the disk full?", name)
         finally:
             if rebuild is not None:
                 rebuild.cancel()
                 await asyncio.gather(rebuild, return_exceptions=True)
-
-    async def _flush(self, name: str, collection: Collection) -> None:
-        try:
-            await collection.checkpoint()
-        except Exception:  # noqa: BLE001 - nothing is lost while the log holds it; the next tick tries again
-            _LOG.exception("flushing collection %s failed; is the disk full?", name)
 
     def _rebuild_is_due(self, collection: Collection) -> bool:
         if collection.removed:
@@ -86,8 +83,8 @@ class Upkeep:
         with metrics.REBUILDS_RUNNING.track_inprogress():
             try:
                 await rebuild(self._store, collection, target)
-                outcome = "completed"
-                _LOG.info("rebuilt the vector index of %s in %.1f s", name, time.monotonic() - started)
+                outcome = "completed" if collection.folder == target else "cancelled"
+                _LOG.info("rebuild of the vector index of %s: %s, %.1f s", name, outcome, time.monotonic() - started)
             except asyncio.CancelledError:
                 outcome = "cancelled"
                 raise
@@ -111,6 +108,8 @@ def _flush_is_due(collection: Collection) -> bool:
 async def rebuild(store: Store, collection: Collection, target: Path) -> None:
     """Build the vector index on a copy in `target` and let the collection go on there; its old folder stays behind.
 
+    If the collection is deleted meanwhile, nothing changes.
+
     Raises:
         RuntimeError: the copy or the build failed; the collection is unchanged.
     """
@@ -120,16 +119,22 @@ async def rebuild(store: Store, collection: Collection, target: Path) -> None:
         collection.start_journal()
     await _run(sys.executable, str(Path(__file__).with_name("optimizer.py")), str(target))
     shard = edge.EdgeShard.load(str(target))
-    while collection.repeat_on(shard, at_most=REPEAT_SLICE) > REPEAT_SLICE:
+    await _repeat_writes(collection, shard)
+    async with collection.writing:
+        # Writers wait now, so this ends; readers still have the old shard.
+        await _repeat_writes(collection, shard)
+        async with collection.log.files:
+            shard.flush()
+            if store.move(collection, target):
+                collection.replace_shard(target, shard).close()
+            else:
+                shard.close()
+
+
+async def _repeat_writes(collection: Collection, shard: edge.EdgeShard) -> None:
+    for _ in range(0, collection.journal_length, REPEAT_SLICE):
+        collection.repeat_on(shard, at_most=REPEAT_SLICE)
         await asyncio.sleep(0)
-    async with collection.writing, collection.log.files:
-        while collection.repeat_on(shard, at_most=REPEAT_SLICE):
-            pass
-        shard.flush()
-        if not store.move(collection, target):
-            shard.close()
-            raise RuntimeError("the collection was deleted while its index was being built")
-        collection.replace_shard(target, shard).close()
 
 
 async def _run(*command: str) -> None:

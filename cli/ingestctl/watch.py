@@ -87,8 +87,7 @@ def _verdict(client: ServiceClient, run_id: str, record: JobRecord, deadline: fl
     job_id = record.state.job.job_id
     while True:
         report = _report_if_written(client, job_id)
-        # A resumed job still has the report of its earlier run.
-        if report is not None and report.get("run_id") == run_id:
+        if report is not None:
             path = client.job(job_id).state.report or f"reports/ingest/{report.get('report_id')}"
             return RunVerdict(run_id, job_id, report, path)
         if time.monotonic() > deadline:

@@ -141,6 +141,8 @@ def test_a_dataset_that_is_not_ready_fails_the_command_with_the_reasons_and_thei
 @pytest.mark.usefixtures("service")
 def test_a_stage_that_stumbles_and_is_tried_again_is_no_failure(door: FakeDoor) -> None:
     door.plans[""] = Plan(stumbles_in="embed")
+    # Slow enough that the client's look at the job comes while the second try is running.
+    door.seconds_per_step = 0.05
     write("a.md")
     assert ingestctl("ingest", "a.md", "--tag", "docs").code == 0
 

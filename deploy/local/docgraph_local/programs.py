@@ -73,8 +73,10 @@ class Program:
     one_shot: bool = False
     #: Seconds between SIGTERM and SIGKILL.
     stop_seconds: int = 10
-    #: Stopped before those it talks to: a scheduler or triggerer without its API server would wait for it in vain.
+    #: Stopped before those it talks to: a scheduler without its API server would wait for it in vain.
     stopped_first: bool = False
+    #: Ends its children itself when asked to stop; asked behind its back, they are waited for in vain.
+    stops_children: bool = False
 
 
 def programs(deployment: Deployment, services: Iterable[str]) -> tuple[Program, ...]:
@@ -266,8 +268,19 @@ def _airflow(deployment: Deployment) -> list[Program]:
     def component(name: str, *arguments: str) -> Program:
         command = _module("airflow", name, *arguments)
         needs = ("airflow-migrate",)
-        first = name != "api-server"
-        return Program(f"airflow-{name}", "airflow", command, environment, folder, needs=needs, stopped_first=first)
+        return Program(
+            f"airflow-{name}",
+            "airflow",
+            command,
+            environment,
+            folder,
+            needs=needs,
+            stopped_first=name in {"scheduler", "dag-processor"},
+            stops_children=True,
+            # The triggerer sometimes sees the end of its child only after ten seconds; killed before, it would leave its
+            # triggers to nobody for half a minute.
+            stop_seconds=13 if name == "triggerer" else 10,
+        )
 
     migrate = Program(
         "airflow-migrate", "airflow", _module("airflow", "db", "migrate"), environment, folder, one_shot=True

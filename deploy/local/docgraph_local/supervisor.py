@@ -233,7 +233,7 @@ def _render(paths: Paths, programs: Sequence[Program], digests: dict[str, str]) 
             f"startsecs={0 if program.one_shot else 1}",
             "startretries=5",
             f"stopwaitsecs={program.stop_seconds}",
-            "stopasgroup=true",
+            f"stopasgroup={'false' if program.stops_children else 'true'}",
             "killasgroup=true",
             "redirect_stderr=true",
             f"stdout_logfile={_plain(paths.log(program.name))}",

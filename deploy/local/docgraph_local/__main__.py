@@ -128,7 +128,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 @app.command()
 def env() -> None:
     """Print shell exports with which clients reach the stack: eval "$(make -s env)"."""
-    for name, value in Stack().env().items():
+    stack = Stack()
+    if not stack.paths.secrets_file.is_file():
+        typer.echo(f"There is no stack in {stack.paths.home} yet; `make up` makes one.", err=True)
+        raise typer.Exit(1)
+    for name, value in stack.env().items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 

@@ -133,6 +133,8 @@ def _common_environment(deployment: Deployment) -> dict[str, str]:
             str(root / folder) for folder in ("config", "include", "cli", "deploy/local", "")
         ),
         "PYTHONUNBUFFERED": "1",
+        # Tasks are forked: threads of a tokenizer would not survive that.
+        "TOKENIZERS_PARALLELISM": "false",
         # Else setproctitle writes the title over the environment that /proc shows, and the marker is gone.
         "SPT_NOENV": "1",
         "DOCGRAPH_STACK_ID": deployment.secrets.stack_id,
@@ -250,7 +252,7 @@ def _embedder(deployment: Deployment) -> list[Program]:
     folder = deployment.paths.data("embedder")
     command = _module("ingestion_service.embedder", "--host", "127.0.0.1", "--port", str(deployment.port("embedder")))
     # No hub can be reached, and none is asked: the model comes from an installed package.
-    environment = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    environment = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     return [Program("embedder", "embedder", command, environment, folder)]
 
 

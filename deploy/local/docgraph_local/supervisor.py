@@ -230,8 +230,9 @@ def _render(paths: Paths, programs: Sequence[Program], digests: dict[str, str]) 
             "command=" + " ".join(f'"{_plain(word)}"' for word in words),
             "autostart=false",
             f"autorestart={'false' if program.one_shot else 'true'}",
-            f"startsecs={0 if program.one_shot else 1}",
-            "startretries=5",
+            # A server that ends sooner than this is started again ever more slowly, and given up after the last try.
+            f"startsecs={0 if program.one_shot else 5}",
+            "startretries=10",
             f"stopwaitsecs={program.stop_seconds}",
             f"stopasgroup={'false' if program.stops_children else 'true'}",
             "killasgroup=true",

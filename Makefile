@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m docgraph_local
 
-.PHONY: help setup up down status env logs clean preflight check test test-phase-6 demo
+.PHONY: help setup up down status env logs clean preflight check test test-phase-6 prove demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test: test-phase-6 ## Run every test on the real engines
 
 test-phase-6: setup ## The same: results in reports/phase-6/
 	@$(PYTHON_IN_VENV) -m docgraph_local.testrun
+
+prove: setup ## Check the commit protocol: millions of interleavings (minutes)
+	@$(PYTHON_IN_VENV) tests/unit/protocol_model.py
 
 demo: up ## Show the whole way of a document, from file to answer
 	@$(PYTHON_IN_VENV) -m docgraph_local.demo

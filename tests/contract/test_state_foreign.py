@@ -168,3 +168,26 @@ def test_a_rejected_job_can_be_resumed_once_its_reason_is_gone(state: State, raw
     assert resumed.job.version > 0
     assert state.jobs.known_version([resumed.document_id]) == {resumed.document_id: resumed.job.version}
     assert_consistent(raw)
+
+
+def test_a_posted_request_is_what_another_program_would_add(state: State, raw: redis.Redis) -> None:
+    job = new_job(URI)
+    entry_id = state.jobs.post(job)
+    (entry,) = state.jobs.waiting(0)
+    assert (entry.entry_id, entry.is_foreign) == (entry_id, True)
+    assert state.jobs.admit(entry_id, job).job_id == job.job_id
+    assert_consistent(raw)
+
+
+def test_a_rejected_request_is_reported_by_the_run_that_names_it(state: State, raw: redis.Redis) -> None:
+    good, bad = queued(state), new_job(URI)
+    entry_id, fields = xadd(raw, bad)
+    state.jobs.reject(entry_id, fields, "snapshot_missing", "upload it first")
+    for _ in range(2):
+        held = state.jobs.claim(RUN, tag=TAG, job_ids=[good, bad.job_id])
+        assert {each.job.job_id: each.status for each in held} == {
+            good: JobStatus.RUNNING,
+            bad.job_id: JobStatus.FAILED,
+        }
+    assert state.jobs.claim("another", tag=TAG, job_ids=[bad.job_id]) == []
+    assert_consistent(raw)

@@ -167,7 +167,7 @@ def test_a_claim_without_names_takes_the_oldest_of_the_tag_and_repeated_no_more(
     queued(state, tag="other")
     first = state.jobs.claim(RUN, tag=TAG, job_ids=None, limit=3)
     assert [each.job.job_id for each in first] == job_ids[:3]
-    assert state.jobs.claim(RUN, tag=TAG, job_ids=None, limit=3) == first
+    assert state.jobs.claim(RUN, tag=TAG, job_ids=None, limit=4) == first
     rest = state.jobs.claim("next", tag=TAG, job_ids=None)
     assert [each.job.job_id for each in rest] == job_ids[3:]
 
@@ -370,6 +370,17 @@ def test_counts_add_up_and_the_last_word_is_that_of_the_completion(state: State)
     assert state.jobs.get(job_id).counts == {"embedded": 5, "reused": 1}
     state.jobs.complete(job_id, RUN, Outcome.CREATED, {"embedded": 6, "removed": 0})
     assert state.jobs.get(job_id).counts == {"embedded": 6, "reused": 1, "removed": 0}
+
+
+def test_the_error_of_a_retried_task_is_kept_until_the_job_completes(state: State) -> None:
+    job_id = running(state)
+    assert not state.jobs.note_error(job_id, "another", "x")
+    assert state.jobs.note_error(job_id, RUN, "embed: the embedder is down")
+    found = state.jobs.get(job_id)
+    assert (found.status, found.error) == (JobStatus.RUNNING, "embed: the embedder is down")
+    state.jobs.complete(job_id, RUN, Outcome.CREATED, {})
+    assert state.jobs.get(job_id).error == ""
+    assert not state.jobs.note_error(job_id, RUN, "late")
 
 
 def test_checkpoints_are_kept_for_each_stage_and_survive_a_resume(state: State) -> None:

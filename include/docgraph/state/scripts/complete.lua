@@ -8,7 +8,8 @@ end
 for i = 6, #ARGV, 2 do
   redis.call('HSET', KEYS[1], COUNT .. ARGV[i], ARGV[i + 1])
 end
-redis.call('HSET', KEYS[1], 'outcome', outcome, 'finished_at', at)
+-- What a task was retried for is over; its event stays.
+redis.call('HSET', KEYS[1], 'outcome', outcome, 'finished_at', at, 'error', '', 'error_code', '')
 if fence ~= '0' then
   redis.call('HSET', KEYS[1], 'fence', fence)
 end

@@ -1,0 +1,214 @@
+"""Makes the parsed document of an outline: measures and splits sections, names them, and finds each link and code block its section."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from docgraph.errors import DocumentEmptyError
+from docgraph.formats import ruler
+from docgraph.formats.anchors import cut_heading_path
+from docgraph.formats.excerpt import Excerpt
+from docgraph.formats.outline import Anatomy, Block, Break, Outline, OutlineSection, Rank, Wrapper
+from docgraph.formats.splitting import Part, split
+from docgraph.model.documents import CodeBlock, Link, ParsedDocument, Place, Section
+from docgraph.model.identity import resolve_reference, section_id
+
+if TYPE_CHECKING:
+    from docgraph.formats.options import ParseOptions
+
+#: What the model takes without its two special tokens: no embedded text may have more.
+MODEL_PIECES = 254
+_NO_DOCUMENT = frozenset({"data", "javascript", "mailto", "tel", "vbscript"})
+_MAX_REFERENCE = 2_000
+_MAX_LABEL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the document is called and where it came from."""
+
+    document_id: str
+    source_uri: str
+    tag: str
+    content_type: str
+    front_matter: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A section before it is named: offsets are of the canonical text."""
+
+    outline: OutlineSection
+    heading_path: tuple[str, ...]
+    text: str
+    start: int
+    end: int
+
+
+def assemble(
+    text: str, outline: Outline, origin: Origin, options: ParseOptions, warnings: Sequence[str]
+) -> ParsedDocument:
+    """Make the parsed document.
+
+    Raises:
+        DocumentEmptyError: the document has neither text nor headings.
+    """
+    drafts = list(_drafts(text, outline, options)) or _headings_only(text, outline, options)
+    if not drafts:
+        raise DocumentEmptyError(
+            f"{origin.source_uri} has no text to index: nothing but front matter, comments or markup. "
+            "Add text or remove the file."
+        )
+    said = [*warnings, *outline.warnings]
+    links, bad_links = _links(drafts, origin)
+    said += bad_links
+    return ParsedDocument(
+        document_id=origin.document_id,
+        source_uri=origin.source_uri,
+        tag=origin.tag,
+        title=origin.front_matter.get("title", "").strip() or outline.title or _stem(origin.source_uri),
+        content_type=origin.content_type,
+        front_matter=dict(origin.front_matter),
+        sections=_named(drafts, origin.document_id),
+        places=_places(text, drafts),
+        links=links,
+        code_blocks=_code_blocks(drafts),
+        warnings=tuple(said),
+    )
+
+
+def _stem(source_uri: str) -> str:
+    name = unquote(urlsplit(source_uri).path.rstrip("/").rpartition("/")[2])
+    return name.rpartition(".")[0] or name or source_uri
+
+
+def _drafts(text: str, outline: Outline, options: ParseOptions) -> Iterator[_Draft]:
+    for section in outline.sections:
+        path = cut_heading_path(section.heading_path, options.heading_budget)
+        blocks = section.blocks
+        if section.heading and path and section.heading_path and path[-1] != section.heading_path[-1]:
+            # A heading that is too long for the path would be lost: it is text, too.
+            blocks = [section.heading, *blocks]
+        if not blocks:
+            continue
+        heading_pieces = ruler.count(" > ".join(path))
+        for number, draft in enumerate(_parts(text, blocks, options, heading_pieces)):
+            start = section.start if number == 0 else draft.start
+            yield _Draft(section, path, draft.text, start, draft.end)
+
+
+def _headings_only(text: str, outline: Outline, options: ParseOptions) -> list[_Draft]:
+    """Make one section of a document that has only headings: they are all that it says."""
+    headings = [section.heading for section in outline.sections if section.heading]
+    return [
+        _Draft(outline.sections[0], (), part.text, part.start, part.end) for part in _parts(text, headings, options, 0)
+    ]
+
+
+def _parts(text: str, blocks: list[Block], options: ParseOptions, heading_pieces: int) -> Iterator[Part]:
+    """Yield the parts of some blocks, with ranges of the canonical text."""
+    excerpt = Excerpt(text, blocks)
+    budget = options.section_budget - heading_pieces
+    body = excerpt.text.rstrip() if blocks[0].keeps_indent else excerpt.text.strip()
+    if ruler.fits(body, budget):
+        yield Part(body, blocks[0].start, blocks[-1].end)
+        return
+    for part in split(
+        excerpt.text,
+        _anatomy(blocks, excerpt),
+        budget=budget,
+        hard_budget=MODEL_PIECES - heading_pieces,
+        min_part=options.min_part,
+    ):
+        yield Part(part.text, excerpt.origin(part.start), excerpt.origin(part.end))
+
+
+def _anatomy(blocks: Sequence[Block], excerpt: Excerpt) -> Anatomy:
+    breaks: list[Break] = []
+    wrappers: list[Wrapper] = []
+    after_lead_in = False
+    for block in blocks:
+        rank = Rank.AFTER_LEAD_IN if after_lead_in else Rank.BLOCK
+        breaks.append(Break(excerpt.offset(block.start), rank))
+        anatomy = block.anatomy()
+        breaks += (Break(excerpt.offset(inner.offset), inner.rank) for inner in anatomy.breaks)
+        wrappers += (
+            Wrapper(excerpt.offset(w.start), excerpt.offset(w.end), w.opening, w.closing) for w in anatomy.wrappers
+        )
+        after_lead_in = block.leads_in
+    return Anatomy(tuple(breaks), tuple(wrappers))
+
+
+def _named(drafts: Sequence[_Draft], document_id: str) -> tuple[Section, ...]:
+    seen: Counter[tuple[tuple[str, ...], str]] = Counter()
+    sections: list[Section] = []
+    for draft in drafts:
+        key = (draft.heading_path, draft.text)
+        name = section_id(document_id, draft.heading_path, draft.text, seen[key])
+        sections.append(Section(name, draft.heading_path, draft.text, seen[key]))
+        seen[key] += 1
+    return tuple(sections)
+
+
+def _places(text: str, drafts: Sequence[_Draft]) -> tuple[Place, ...]:
+    """Return the places of sections, in bytes of the canonical text."""
+    if text.isascii():
+        return tuple(Place(d.outline.level, d.start, d.end, d.outline.anchor) for d in drafts)
+    places: list[Place] = []
+    position = size = 0
+    for draft in drafts:
+        start = size + len(text[position : draft.start].encode())
+        end = start + len(text[draft.start : draft.end].encode())
+        places.append(Place(draft.outline.level, start, end, draft.outline.anchor))
+        position, size = draft.end, end
+    return tuple(places)
+
+
+def _holders(drafts: Sequence[_Draft]) -> Iterator[tuple[OutlineSection, int, list[int]]]:
+    """Yield each section of the outline with the index of its first part and the offsets at which its parts begin."""
+    index = 0
+    for _, group in groupby(drafts, key=lambda draft: id(draft.outline)):
+        parts = list(group)
+        yield parts[0].outline, index, [part.start for part in parts]
+        index += len(parts)
+
+
+def _links(drafts: Sequence[_Draft], origin: Origin) -> tuple[tuple[Link, ...], list[str]]:
+    links: dict[tuple[int, str, str], Link] = {}
+    warnings: list[str] = []
+    for outline, first, starts in _holders(drafts):
+        for found in outline.links:
+            scheme, separator, _ = found.reference.partition(":")
+            if (separator and scheme.lower() in _NO_DOCUMENT) or not found.reference:
+                continue
+            if len(found.reference) > _MAX_REFERENCE:
+                warnings.append(f"A link of {len(found.reference)} characters was left out: {found.reference[:60]}…")
+                continue
+            try:
+                target, anchor = resolve_reference(origin.source_uri, found.reference)
+            except ValueError as error:
+                warnings.append(f"The link {found.reference[:80]!r} was left out: {error}")
+                continue
+            index = first + max(bisect_right(starts, found.offset) - 1, 0)
+            label = " ".join(found.text.split())[:_MAX_LABEL]
+            links.setdefault((index, target, anchor), Link(index, target, anchor, label))
+    return tuple(links.values()), warnings[:20]
+
+
+def _code_blocks(drafts: Sequence[_Draft]) -> tuple[CodeBlock, ...]:
+    """Return the blocks of code; one that was split is a block in each of its sections, of the lines that stand there."""
+    blocks: list[CodeBlock] = []
+    for outline, first, starts in _holders(drafts):
+        for code in outline.code:
+            holders = [(first + max(bisect_right(starts, offset) - 1, 0), line) for offset, line in code.lines]
+            for index, group in groupby(holders, key=lambda holder: holder[0]):
+                lines = [line for _, line in group]
+                if any(line.strip() for line in lines):
+                    blocks.append(CodeBlock(index, code.language, "\n".join(lines)))
+    return tuple(blocks)

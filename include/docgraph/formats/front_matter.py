@@ -1,0 +1,98 @@
+"""Reads the front matter of a document: YAML between `---` lines or TOML between `+++` lines. It is kept, never embedded."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+#: A longer one is taken for text: front matter is a handful of lines.
+_MAX_LENGTH = 64 * 2**10
+_MAX_VALUE = 4096
+_MAX_KEYS = 200
+_OPENING = re.compile(r"(---|\+\+\+)[ \t]*\n")
+_LOOKS_LIKE_YAML = re.compile(r"\s*(?:#.*\n\s*)*[\w\"'][\w .\"'-]*:(?:\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """Flat values of the front matter, and the offset at which the text after it begins."""
+
+    values: Mapping[str, str]
+    end: int
+    warnings: tuple[str, ...] = ()
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML without aliases: a few lines of them expand to gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "aliases are not read", None)
+        return super().compose_node(parent, index)
+
+
+def read_front_matter(text: str) -> FrontMatter:
+    """Read the front matter at the beginning of a canonical text.
+
+    What can't be read is left out with a warning and is no failure. A `---` that begins something else (a rule, a slide)
+    is text.
+    """
+    nothing = FrontMatter({}, 0)
+    opening = _OPENING.match(text)
+    if not opening:
+        return nothing
+    marker = opening.group(1)
+    closing = re.compile(r"^(?:---|\.\.\.)[ \t]*$" if marker == "---" else r"^\+\+\+[ \t]*$", re.MULTILINE)
+    end = closing.search(text, opening.end(), opening.end() + _MAX_LENGTH)
+    if not end:
+        return nothing
+    source = text[opening.end() : end.start()]
+    after = min(end.end() + 1, len(text))
+    try:
+        loaded: object
+        # The loader derives from SafeLoader: it builds plain values only.
+        loaded = yaml.load(source, _PlainLoader) if marker == "---" else tomllib.loads(source)  # noqa: S506
+    except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+        if marker == "---" and not _LOOKS_LIKE_YAML.match(source):
+            return nothing
+        reason = " ".join(str(error).split())[:200]
+        kind = "YAML" if marker == "---" else "TOML"
+        return FrontMatter({}, after, (f"Front matter is not readable {kind} and was left out: {reason}",))
+    if loaded is None:
+        return FrontMatter({}, after)
+    if not isinstance(loaded, dict):
+        return nothing
+    values, warnings = _flatten(loaded)
+    return FrontMatter(values, after, warnings)
+
+
+def _flatten(loaded: Mapping[object, object]) -> tuple[dict[str, str], tuple[str, ...]]:
+    values: dict[str, str] = {}
+    warnings: list[str] = []
+    for key, value in loaded.items():
+        name = _well_formed(str(key))
+        try:
+            written = value if isinstance(value, str) else _as_json(value)
+        except (ValueError, TypeError, RecursionError) as error:
+            warnings.append(f"Front matter key {name[:80]!r} was left out: {error}")
+            continue
+        if len(values) == _MAX_KEYS or len(written) > _MAX_VALUE or len(name) > _MAX_VALUE:
+            warnings.append(f"Front matter key {name[:80]!r} was left out: too many keys, or a value that is too long")
+            continue
+        values[name] = _well_formed(written)
+    return values, tuple(warnings[:10])
+
+
+def _well_formed(text: str) -> str:
+    """Replace lone surrogates, which a YAML escape can make and no store takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _as_json(value: object) -> str:
+    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)

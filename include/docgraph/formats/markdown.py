@@ -1,0 +1,393 @@
+"""Reads Markdown (CommonMark with GFM tables and strikethrough; MDX tolerated) into an outline. Renders nothing.
+
+Blocks are found by markdown-it-py. Inline syntax is read only in headings and where a link may be, and only up to a size, because
+that is the part whose time can grow faster than the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from docgraph.formats.anchors import AnchorBook
+from docgraph.formats.outline import (
+    Anatomy,
+    Block,
+    Break,
+    Drop,
+    FoundCode,
+    FoundLink,
+    Outline,
+    OutlineSection,
+    Rank,
+    Wrapper,
+    earliest,
+    trimmed,
+)
+from docgraph.formats.sentences import sentence_starts
+
+#: Blocks nested deeper are text of the block around them.
+_MAX_NESTING = 20
+#: Inline text above either bound is searched for links with a plain pattern.
+_MAX_INLINE = 50_000
+_MAX_INLINE_BRACKETS = 1_000
+_MAX_WARNINGS = 20
+
+_PLAIN_LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s<>]{1,1000})\)")
+_HTML_LINK = re.compile(r"<a\s(?:[^<>]{0,300}?\s)?href\s*=\s*[\"']([^\"'<>\s]{1,1000})[\"']", re.IGNORECASE)
+_DATA_URI = re.compile(r"(data:[\w.+-]{1,40}/[\w.+-]{1,80}(?:;[\w=.-]{1,80}){0,4};base64,)[A-Za-z0-9+/=]{80,}")
+_HEADING_ATTRIBUTES = re.compile(r"\s*\{\s*:?\s*(?=[#.])(?:[^{}#]{0,100}\s)?(?:#([^\s{}]{1,200}))?[^{}]{0,200}\}\s*$")
+_MDX_STATEMENT = re.compile(
+    r"(?:import\s+[\w{*\"'][^\n]*|export\s+(?:default|const|let|var|function|async|class|\{|\*)[^\n]*)"
+)
+_MDX_COMMENT = re.compile(r"\{/\*.*?\*/\}", re.DOTALL)
+_LABEL = re.compile(r"\([\w:.,/ -]{1,200}\)=\s*")
+_TAGS = re.compile(r"(?:\s*</?[A-Za-z][^<>]*>)*\s*")
+_PHRASE_ATTRIBUTE = re.compile(r"=\s*(?:\"[^\"<>]*\w\s+\w[^\"<>]*\"|'[^'<>]*\w\s+\w[^'<>]*')")
+_LANGUAGE = re.compile(r"[A-Za-z][\w+#.-]*")
+_DIRECTIVE_WITH_CODE = frozenset({"code", "code-block", "code-cell", "sourcecode"})
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+
+
+@lru_cache(maxsize=1)
+def _link_parser() -> MarkdownIt:
+    # Emphasis is of no interest to links, and the costliest of the inline rules.
+    return MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).disable(["emphasis", "newline"])
+
+
+def read_markdown(text: str, start: int, *, mdx: bool = False) -> Outline:
+    """Read the outline of the Markdown in `text` from the offset `start` on.
+
+    Headings in quotes, lists and HTML are no section borders. Comments, link definitions, cross-reference labels, rules,
+    and lines that are only tags (in MDX also imports, exports) are left out.
+    """
+    return _Reader(text, start, mdx=mdx).read()
+
+
+class _Reader:
+    """One pass over the top-level tokens of one document."""
+
+    def __init__(self, text: str, start: int, *, mdx: bool) -> None:
+        self.text = text
+        self.mdx = mdx
+        self.lines = _line_offsets(text, start)
+        self.environment: dict[str, Any] = {}
+        self.tokens: list[Token] = []
+        parser = _parser()
+        parser.block.parse(text[start:] if start else text, parser, self.environment, self.tokens)
+        self.anchors = AnchorBook()
+        self.warnings: list[str] = []
+        self.sections = [OutlineSection(0, (), "", start)]
+        self.title: str | None = None
+
+    def read(self) -> Outline:
+        headings: list[tuple[int, str]] = []
+        for first, last in _top_level(self.tokens):
+            token = self.tokens[first]
+            if token.type == "heading_open":
+                headings = self._open_section(first, headings)
+            else:
+                self._add_block(first, last)
+        return Outline(self.title, tuple(self.sections), tuple(self.warnings[:_MAX_WARNINGS]))
+
+    def _open_section(self, index: int, above: list[tuple[int, str]]) -> list[tuple[int, str]]:
+        token, inline = self.tokens[index], self.tokens[index + 1]
+        level = int(token.tag[1])
+        name, anchor = self._heading(inline)
+        if self.title is None and level == 1 and name:
+            self.title = name
+        path = [(depth, heading) for depth, heading in above if depth < level]
+        if name:
+            path.append((level, name))
+        start, end = self._range(token)
+        block = Block(start, end, partial(_sentences, self.text, start, end)) if name else None
+        section = OutlineSection(
+            level,
+            tuple(heading for _, heading in path),
+            self.anchors.take(anchor or name, given=bool(anchor)),
+            start,
+            block,
+        )
+        section.links.extend(self._links(inline))
+        self.sections.append(section)
+        return path
+
+    def _heading(self, inline: Token) -> tuple[str, str]:
+        source = inline.content
+        attributes = _HEADING_ATTRIBUTES.search(source[-500:])
+        anchor = ""
+        if attributes:
+            anchor = attributes.group(1) or ""
+            source = source[: len(source) - len(attributes.group())]
+        if self._is_readable(source):
+            children: list[Token] = []
+            _parser().inline.parse(source, _parser(), self.environment, children)
+            source = "".join(_plain(child) for child in children)
+        return " ".join(source.split()), anchor
+
+    def _add_block(self, first: int, last: int) -> None:
+        token = self.tokens[first]
+        start, end = self._range(token)
+        if start == end or token.type == "hr":
+            return
+        drops = self._drops(token, start, end)
+        kept = self.text[start:end] if not drops else _without(self.text, start, end, drops)
+        if not kept.strip() or self._is_markup(token, kept):
+            return
+        tokens = self.tokens[first : last + 1]
+        section = self.sections[-1]
+        section.blocks.append(
+            Block(
+                start,
+                end,
+                partial(_anatomy, self.text, self.lines, tokens, start, end),
+                drops,
+                keeps_indent=token.type == "code_block",
+                leads_in=token.type == "paragraph_open" and kept.rstrip().endswith((":", ":**", ":*", ":</p>")),
+            )
+        )
+        for inner in tokens:
+            if inner.type == "inline":
+                section.links.extend(self._links(inner))
+            elif inner.type == "html_block":
+                section.links.extend(self._html_links(inner))
+            elif inner.type == "fence":
+                section.code.extend(self._code(inner))
+
+    def _range(self, token: Token) -> tuple[int, int]:
+        first, last = token.map or (0, 0)
+        start, end = self.lines[first], self.lines[last]
+        if token.type == "code_block":
+            return start, start + len(self.text[start:end].rstrip())
+        return trimmed(self.text, start, end)
+
+    def _is_markup(self, token: Token, kept: str) -> bool:
+        if token.type == "paragraph_open":
+            return bool(_LABEL.fullmatch(kept.strip()) or (self.mdx and _MDX_STATEMENT.match(kept)))
+        if token.type == "html_block":
+            return bool(_TAGS.fullmatch(kept)) and not _PHRASE_ATTRIBUTE.search(kept)
+        return False
+
+    def _drops(self, token: Token, start: int, end: int) -> tuple[Drop, ...]:
+        if token.type in ("fence", "code_block"):
+            return ()
+        drops: list[Drop] = []
+        if self.text.find("<!--", start, end) >= 0:
+            drops += [Drop(left, right) for left, right in comment_ranges(self.text, start, end)]
+        if self.mdx and self.text.find("{/*", start, end) >= 0:
+            drops += [Drop(m.start(), m.end()) for m in _MDX_COMMENT.finditer(self.text, start, end)]
+        if self.text.find(";base64,", start, end) >= 0:
+            drops += [Drop(m.end(1), m.end(), "…") for m in _DATA_URI.finditer(self.text, start, end)]
+        drops.sort(key=lambda drop: drop.start)
+        apart: list[Drop] = []
+        for drop in drops:
+            if not apart or drop.start >= apart[-1].end:
+                apart.append(drop)
+        return tuple(apart)
+
+    def _is_readable(self, source: str) -> bool:
+        return len(source) <= _MAX_INLINE and source.count("[") <= _MAX_INLINE_BRACKETS
+
+    def _links(self, inline: Token) -> Iterator[FoundLink]:
+        source = inline.content
+        if "[" not in source and "<" not in source:
+            return
+        first, last = inline.map or (0, 0)
+        start, end = self.lines[first], self.lines[last]
+        if not self._is_readable(source):
+            for match in _PLAIN_LINK.finditer(self.text, start, end):
+                yield FoundLink(match.start(), match.group(2), match.group(1))
+            return
+        children: list[Token] = []
+        _link_parser().inline.parse(source, _link_parser(), self.environment, children)
+        position = start
+        for reference, label in _links_of(children):
+            # Inline tokens have no offsets: links are in the source's order, so that the next place of the label is the link's.
+            place = max(self.text.find(label[:40] or reference, position, end), position)
+            position = place
+            yield FoundLink(place, reference, label)
+
+    def _html_links(self, token: Token) -> Iterator[FoundLink]:
+        first, last = token.map or (0, 0)
+        for match in _HTML_LINK.finditer(self.text, self.lines[first], self.lines[last]):
+            yield FoundLink(match.start(), match.group(1), "")
+
+    def _code(self, token: Token) -> Iterator[FoundCode]:
+        first, last = token.map or (0, 0)
+        if not _is_closed(self.text, self.lines, token):
+            self.warnings.append(f"Line {self._line_number(first)}: the code fence is never closed")
+        language = language_of(token.info)
+        if language is None:
+            return
+        content = token.content.removesuffix("\n").split("\n")
+        lines = tuple((self.lines[min(first + 1 + number, last)], line) for number, line in enumerate(content))
+        yield FoundCode(language, lines)
+
+    def _line_number(self, line: int) -> int:
+        return self.text.count("\n", 0, self.lines[line]) + 1
+
+
+def _line_offsets(text: str, start: int) -> list[int]:
+    """Return the offset of each line from `start` on, and the end of the text."""
+    offsets = [start]
+    position = text.find("\n", start)
+    while position >= 0:
+        offsets.append(position + 1)
+        position = text.find("\n", position + 1)
+    offsets.append(len(text))
+    return offsets
+
+
+def _top_level(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last index of each top-level block."""
+    first = 0
+    for index, token in enumerate(tokens):
+        if token.level == 0:
+            if token.nesting == 1:
+                first = index
+            else:
+                yield (first if token.nesting == -1 else index), index
+
+
+def _plain(token: Token) -> str:
+    if token.type == "image":
+        return token.content
+    if token.type in ("softbreak", "hardbreak"):
+        return " "
+    return "" if token.type == "html_inline" else token.content
+
+
+def _links_of(children: Sequence[Token]) -> Iterator[tuple[str, str]]:
+    reference: str | None = None
+    label: list[str] = []
+    for child in children:
+        if child.type == "link_open":
+            reference, label = str(child.attrs.get("href", "")), []
+        elif child.type == "link_close" and reference is not None:
+            yield reference, "".join(label)
+            reference = None
+        elif reference is not None:
+            label.append(_plain(child))
+        elif child.type == "html_inline":
+            match = _HTML_LINK.match(child.content)
+            if match:
+                yield match.group(1), ""
+
+
+def comment_ranges(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of HTML comments that don't stand in code spans; an unclosed one reaches to the end."""
+    runs = [(match.start(), len(match.group())) for match in re.finditer(r"`+", text[start:end])]
+    later: dict[int, list[int]] = {}
+    for offset, length in reversed(runs):
+        later.setdefault(length, []).append(start + offset)
+    position = start
+    for offset, length in [*((start + offset, length) for offset, length in runs), (end, 0)]:
+        if offset < position:
+            continue
+        while (opening := text.find("<!--", position, offset)) >= 0:
+            closing = text.find("-->", opening + 4, end)
+            position = end if closing < 0 else closing + 3
+            yield opening, position
+        if offset < position or not length:
+            continue
+        closers = later[length]
+        while closers and closers[-1] <= offset:
+            closers.pop()
+        position = (closers[-1] if closers else offset) + length
+
+
+def _without(text: str, start: int, end: int, drops: Sequence[Drop]) -> str:
+    pieces = []
+    for drop in drops:
+        pieces += [text[start : drop.start], drop.replacement]
+        start = drop.end
+    return "".join([*pieces, text[start:end]])
+
+
+def language_of(info: str) -> str | None:
+    """Return the language that a fence's info string names ("" if none), or None for a directive with prose in it."""
+    words = info.replace("{", " { ").replace("}", " } ").split()
+    if not words:
+        return ""
+    if words[0] == "{":
+        name = words[1].lstrip(".") if len(words) > 1 else ""
+        if words[1:2] and words[1].startswith("."):
+            return name.lower()
+        if name.rpartition(":")[2] not in _DIRECTIVE_WITH_CODE:
+            return None
+        rest = [word for word in words[2:] if word != "}"]
+        return rest[0].lower() if rest else ""
+    match = _LANGUAGE.match(words[0])
+    return match.group().lower() if match else ""
+
+
+def _sentences(text: str, start: int, end: int) -> Anatomy:
+    return Anatomy(tuple(Break(offset, Rank.SENTENCE) for offset in sentence_starts(text, start, end)))
+
+
+def _anatomy(text: str, lines: Sequence[int], tokens: Sequence[Token], start: int, end: int) -> Anatomy:
+    """Return where a top-level block may be cut: between items, rows, lines of code, sentences."""
+    breaks: list[Break] = []
+    wrappers: list[Wrapper] = []
+    for token in tokens:
+        if token.map is None or token.nesting == -1:
+            continue
+        first, last = token.map
+        begin, stop = lines[first], lines[last]
+        if token.type == "list_item_open":
+            breaks.append(Break(begin, Rank.ITEM if token.level == 1 else Rank.NESTED))
+        elif token.type == "inline":
+            breaks += (Break(offset, Rank.SENTENCE) for offset in sentence_starts(text, begin, stop))
+            breaks += (Break(lines[line], Rank.WRAPPED_LINE) for line in range(first + 1, last))
+        elif token.type == "table_open":
+            breaks += (Break(lines[line], Rank.GROUP) for line in range(first + 3, last))
+            wrappers.append(_table_wrapper(text, lines, token))
+        elif token.type == "fence":
+            wrappers.append(_fence_wrapper(text, lines, token))
+            breaks += _code_breaks(text, lines, first + 2, last - 1 if _is_closed(text, lines, token) else last)
+        elif token.type in ("code_block", "html_block"):
+            breaks += _code_breaks(text, lines, first + 1, last)
+        if token.level > 0 and token.type in ("paragraph_open", "fence", "table_open", "code_block", "blockquote_open"):
+            breaks.append(Break(begin, Rank.NESTED))
+    inside = (found for found in breaks if start < found.offset < end)
+    return Anatomy(earliest(inside), tuple(wrapper for wrapper in wrappers if wrapper.start < wrapper.end))
+
+
+def _code_breaks(text: str, lines: Sequence[int], first: int, last: int) -> Iterator[Break]:
+    for line in range(first, last):
+        if not text[lines[line - 1] : lines[line]].strip():
+            yield Break(lines[line], Rank.GROUP)
+        elif not text[lines[line]].isspace():
+            yield Break(lines[line], Rank.SENTENCE)
+        else:
+            yield Break(lines[line], Rank.LINE)
+
+
+def _is_closed(text: str, lines: Sequence[int], token: Token) -> bool:
+    first, last = token.map or (0, 0)
+    closing = text[lines[last - 1] : lines[last]].strip().lstrip("> ")
+    return last - first > 1 and len(closing) >= len(token.markup) and not closing.strip(token.markup[0])
+
+
+def _fence_wrapper(text: str, lines: Sequence[int], token: Token) -> Wrapper:
+    first, last = token.map or (0, 0)
+    opening = text[lines[first] : lines[first + 1]].rstrip()
+    start, end = trimmed(text, lines[first], lines[last])
+    # In an item the marker of the list stands in front of the fence: the parts repeat the fence alone.
+    fence = opening.find(token.markup)
+    return Wrapper(start, end, opening[max(fence, 0) :], token.markup)
+
+
+def _table_wrapper(text: str, lines: Sequence[int], token: Token) -> Wrapper:
+    first, last = token.map or (0, 0)
+    start, end = trimmed(text, lines[first], lines[last])
+    return Wrapper(start, end, text[lines[first] : lines[min(first + 2, last)]].strip(), "")

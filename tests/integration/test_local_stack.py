@@ -123,6 +123,16 @@ def test_a_program_that_cannot_start_is_told_with_the_end_of_its_log(stack: Stac
         stack.up()
 
 
+def test_a_home_with_an_awkward_and_long_path_works(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / ("deep" * 20) / "it's 100% mine", _free_base(), only=["redis"], environ={})
+    try:
+        stack.up()
+        assert _client(stack).ping()
+    finally:
+        stack.clean()
+    assert not stack.paths.socket.parent.exists()
+
+
 def test_an_external_store_is_used_and_not_started(stack: Stack, tmp_path: Path) -> None:
     stack.up()
     url = stack.env()["DOCGRAPH_REDIS_URL"]

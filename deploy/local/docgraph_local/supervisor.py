@@ -237,7 +237,8 @@ def _render(paths: Paths, programs: Sequence[Program], digests: dict[str, str]) 
             f"stopasgroup={'false' if program.stops_children else 'true'}",
             "killasgroup=true",
             "redirect_stderr=true",
-            f"stdout_logfile={_plain(paths.log(program.name))}",
+            # supervisord expands this one option twice.
+            f"stdout_logfile={_plain(_plain(paths.log(program.name)))}",
             "stdout_logfile_maxbytes=10MB",
             "stdout_logfile_backups=2",
         ]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contract.neo4j_server import neo4j_settings
 from contract.qdrant_server import local_qdrant, qdrant, qdrant_api_key, qdrant_collection, qdrant_names, qdrant_url
 from contract.redis_server import own_redis, raw, redis_url, state
 
 __all__ = [
     "local_qdrant",
-    "neo4j_settings",
     "own_redis",
     "qdrant",
     "qdrant_api_key",

@@ -17,6 +17,7 @@ from docgraph.model import identity
 from docgraph.model.commit import CommitRequest, SectionRow
 from docgraph.model.protocol import Attempt, CommitDecision
 from docgraph.retrieval.validated import Candidate, Candidates, validated_read
+from docgraph.runtime import Runtime
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.stillness import Stillness
 
@@ -24,11 +25,8 @@ WORDS = ["gate", "store", "quorum", "lease", "retry", "backoff", "section", "vec
 
 
 @pytest.fixture(scope="session")
-def graph(neo4j_settings: tuple[str, str, str]) -> Iterator[GraphStore]:
-    store = GraphStore(*neo4j_settings)
-    store.ensure_schema()
-    yield store
-    store.close()
+def graph(session_runtime: Runtime) -> GraphStore:
+    return session_runtime.graph
 
 
 @dataclass

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from docgraph.retrieval.confidence import Features
+
 
 @dataclass(frozen=True, slots=True)
 class Related:
@@ -75,6 +77,8 @@ class Answer:
     confidence: float
     timings: Mapping[str, float] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    #: What the confidence was computed from, for calibration; no part of the JSON form.
+    features: Features | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return `answer_json`."""

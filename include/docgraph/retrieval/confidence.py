@@ -1,7 +1,10 @@
 """How sure one may be that the evidence answers the question: a logistic function of four features of the answer. Pure.
 
-The coefficients are fitted by `scripts/calibrate_confidence.py` on questions that a corpus answers and questions that it
-doesn't; they belong to the embedding model, because the size of a cosine does.
+The coefficients belong to the embedding model, because the size of a cosine does. They are set by hand and checked by
+`scripts/calibrate_confidence.py`: on 98 questions over 826 sections (the introductions of 40 Python packages; 58 questions that
+they answer, 16 of those in other words, 40 that they don't, half of them about neighbouring techniques) the area under the
+ROC curve is 0.966, nine in ten of the answerable score above 0.71 and nine in ten of the others below 0.46. Coefficients
+fitted to some of the questions did no better on the others (0.955).
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: The model that the coefficients were fitted for.
+#: The model that the coefficients were set for.
 CALIBRATED_FOR = "all-MiniLM-L6-v2"
 
 

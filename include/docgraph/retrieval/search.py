@@ -125,7 +125,7 @@ def search(
     watch.add("read", started)
     evidence = tuple(_evidence(hits[i], score, dense, lexical, term_weights, near.get(i, ())) for i, score in page)
     counts = {"dense": len(dense), "fulltext": len(lexical), "dropped": read.dropped}
-    return Answer(query, tag, evidence, confidence(features), watch.timings, counts)
+    return Answer(query, tag, evidence, confidence(features), watch.timings, counts, features)
 
 
 def readers_version(reader: GraphStore, embedder: EmbeddingClient, tag: str) -> EmbeddingVersion:

@@ -35,14 +35,20 @@ class ProbeResult:
 class Prober:
     """The questions (`name → ping`, which returns seconds or raises), what was answered last, and what is still out."""
 
-    def __init__(
-        self, pings: Mapping[str, Callable[[], float]], observe: Callable[[str, ProbeResult], None] | None = None
-    ) -> None:
-        """Keep the questions; `observe` is told each result."""
+    def __init__(self, pings: Mapping[str, Callable[[], float]]) -> None:
+        """Keep the questions."""
         self._pings = dict(pings)
-        self._observe = observe
+        self._observers: list[Callable[[str, ProbeResult], None]] = []
         self._out: dict[str, tuple[float, Future[float]]] = {}
         self._lock = threading.Lock()
+
+    def add(self, name: str, ping: Callable[[], float]) -> None:
+        """Add a question."""
+        self._pings[name] = ping
+
+    def observe(self, observer: Callable[[str, ProbeResult], None]) -> None:
+        """Tell `observer` each result from now on."""
+        self._observers.append(observer)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,9 +60,9 @@ class Prober:
         asked = {name: self._ask(name) for name in (names or self._pings)}
         deadline = time.monotonic() + timeout
         results = {name: _result(started, future, deadline) for name, (started, future) in asked.items()}
-        if self._observe:
+        for observer in self._observers:
             for name, result in results.items():
-                self._observe(name, result)
+                observer(name, result)
         return results
 
     def _ask(self, name: str) -> tuple[float, Future[float]]:

@@ -9,14 +9,13 @@ from fastapi import Depends, Request
 
 from docgraph.airflow_api import AirflowApi
 from docgraph.errors import ConfigurationError
-from docgraph.runtime import Runtime
 from docgraph.settings import Settings
 from ingestion_service.dispatcher import Dispatcher
 from ingestion_service.duties import LEASE_SECONDS, Duties, Duty
 from ingestion_service.gate import Gatekeeper
 from ingestion_service.metrics import ServiceMetrics
-from ingestion_service.probes import Prober
 from ingestion_service.reaper import Reaper
+from ingestion_service.runtime import DoorRuntime
 from ingestion_service.stage_times import StageTimes
 from ingestion_service.triggering import Trigger
 
@@ -41,20 +40,13 @@ class Service:
                 "DOCGRAPH_TOKEN is empty, so anybody could write; set it in the environment or in $DOCGRAPH_HOME/.env (`make env`)."
             )
         self.settings = settings
-        self.runtime = runtime = Runtime(settings)
         self.airflow = AirflowApi(settings.airflow_api_url, settings.airflow_user, settings.airflow_password)
         self.metrics = ServiceMetrics()
-        self.metrics.watch(runtime.state)
-        self.prober = Prober(
-            {
-                "redis": runtime.state.ping,
-                "neo4j": runtime.graph.ping,
-                "qdrant": runtime.vectors.ping,
-                "embedder": runtime.embedder.ping,
-                "airflow": self.airflow.ping,
-            },
-            self.metrics.observe_probe,
-        )
+        self.runtime = DoorRuntime(settings)
+        self.prober = self.runtime.prober
+        self.prober.add("airflow", self.airflow.ping)
+        self.prober.observe(self.metrics.observe_probe)
+        self.metrics.watch(self.runtime.state)
         self.trigger = Trigger(self.airflow, self.metrics)
 
     def duties(self) -> Duties:

@@ -82,6 +82,11 @@ class Lane:
         """How many texts are in no batch yet."""
         return self._waiting_texts
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the lane takes no more requests."""
+        return self._closed
+
     def submit(self, texts: Sequence[TokenIds]) -> Future[list[NDArray[np.float32]]]:
         """Queue one request; the future holds the vectors in the order of `texts`.
 

@@ -171,17 +171,19 @@ def test_closing_fails_what_waits_and_refuses_what_comes() -> None:
     batcher = Batcher(model, batch_size=4)
     waiting = batcher.submit([[1]] * 40)
     assert model.entered.acquire(timeout=10)
-    for _ in range(2):
-        model.permits.release()
     closing = threading.Thread(target=batcher.close)
     closing.start()
-    for _ in range(20):
-        model.permits.release()
+    # The batch under way holds the closing up; nothing new is taken in meanwhile.
+    while not batcher.lanes[1].is_closed:
+        time.sleep(0.005)
+    with pytest.raises(BatcherClosedError):
+        batcher.submit([[2]] * 40)
+    model.permits.release()
     closing.join(timeout=10)
+    assert not closing.is_alive()
     with pytest.raises(BatcherClosedError):
         waiting.result(timeout=10)
-    with pytest.raises(BatcherClosedError):
-        batcher.submit([[1]])
+    assert len(model.batches) == 1
 
 
 def test_too_much_waiting_work_is_refused() -> None:

@@ -36,7 +36,8 @@ def test_a_store_that_is_down_is_a_result_and_no_error() -> None:
         raise StoreUnavailableError("Neo4j can't be reached.")
 
     seen: list[tuple[str, ProbeResult]] = []
-    prober = Prober({"neo4j": down}, lambda store, result: seen.append((store, result)))
+    prober = Prober({"neo4j": down})
+    prober.observe(lambda store, result: seen.append((store, result)))
     result = prober.measure()["neo4j"]
     assert (result.ok, result.error) == (False, "Neo4j can't be reached.")
     assert seen == [("neo4j", result)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
@@ -63,7 +64,10 @@ class VectorStore:
     """Qdrant as docgraph uses it."""
 
     def __init__(self, url: str, api_key: str | None = None, timeout_seconds: int = 60) -> None:
-        self._client = QdrantClient(url=url, api_key=api_key, timeout=timeout_seconds, check_compatibility=False)
+        with warnings.catch_warnings():
+            # The key of a server on loopback may go without TLS; elsewhere the URL says https.
+            warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
+            self._client = QdrantClient(url=url, api_key=api_key, timeout=timeout_seconds, check_compatibility=False)
 
     def close(self) -> None:
         """Close all connections."""

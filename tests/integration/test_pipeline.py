@@ -1,0 +1,169 @@
+"""The whole pipeline on the real stores, without Airflow: what each kind of change costs and leaves behind."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from docgraph import intake, pipeline, publishing
+from docgraph.intake import NewJob
+from docgraph.model.documents import EmbeddingVersion
+from docgraph.model.identity import document_id
+from docgraph.model.jobs import STAGES, JobState, JobStatus, Operation
+from docgraph.parity.compare import compare_dataset
+from docgraph.runtime import Runtime
+
+Ingest = Callable[..., list[JobState]]
+
+
+@pytest.fixture
+def ingest(runtime: Runtime, tag: str) -> Ingest:
+    """Bring documents (name → text, or None to delete) through all stages in one run; returns the jobs' last states."""
+
+    def run(**documents: str | bytes | None) -> list[JobState]:
+        news = []
+        for name, content in documents.items():
+            uri = f"upload:///{name}.md"
+            if content is None:
+                news.append(NewJob(uri, tag, op=Operation.DELETE))
+                continue
+            data = content.encode() if isinstance(content, str) else content
+            snapshot = runtime.snapshots.put_stream([data])
+            news.append(NewJob(uri, tag, snapshot.sha256, size=snapshot.size))
+        ids = [enqueued.job_id for enqueued in intake.accept(runtime, news)]
+        run_id = f"test-{uuid.uuid4().hex}"
+        for batch in pipeline.claim(runtime, run_id, tag, ids):
+            for stage in STAGES:
+                pipeline.run_stage(runtime, stage, run_id, batch)
+        return runtime.state.jobs.get_many(ids)
+
+    return run
+
+
+def _document(sections: int, *, changed: int | None = None) -> str:
+    parts = [
+        f"## Section {number}\n\nThe setting number {number} limits how many workers start{' again' if number == changed else ''}.\n"
+        for number in range(sections)
+    ]
+    return "# Guide\n\n" + "\n".join(parts)
+
+
+def _is_in_step(runtime: Runtime, version: EmbeddingVersion, tag: str) -> bool:
+    return compare_dataset(runtime, version, tag, with_vectors=True).is_equal
+
+
+@pytest.mark.task("6.2")
+def test_a_new_document_is_created_and_both_stores_hold_the_same_set(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest
+) -> None:
+    (state,) = ingest(guide=_document(40))
+    assert (state.status, state.outcome) == (JobStatus.COMPLETED, "created"), state.error
+    assert state.counts["embedded"] == 40
+    generation = set(runtime.graph.committed(state.document_id).generation)
+    points = {p.section_id for p in runtime.vectors.scroll(version, document_id=state.document_id)}
+    assert generation == points
+    assert len(generation) == 40
+    assert _is_in_step(runtime, version, tag)
+
+
+@pytest.mark.task("6.2")
+def test_an_unchanged_document_costs_nothing(runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest) -> None:
+    ingest(guide=_document(20))
+    before = runtime.graph.committed(document_id(tag, "upload:///guide.md"))
+    (state,) = ingest(guide=_document(20))
+    assert (state.outcome, state.counts.get("embedded", 0)) == ("unchanged", 0)
+    assert runtime.graph.committed(before.document_id) == before
+
+
+@pytest.mark.task("6.2")
+def test_an_edited_sentence_embeds_one_section_and_keeps_the_others(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest
+) -> None:
+    ingest(guide=_document(60))
+    (state,) = ingest(guide=_document(60, changed=30))
+    assert state.outcome == "updated"
+    assert state.counts["embedded"] == 1
+    assert (state.counts["removed"], state.counts["reused"]) == (1, 59)
+    assert _is_in_step(runtime, version, tag)
+
+
+@pytest.mark.task("6.2")
+def test_a_deletion_leaves_nothing_but_the_tombstone(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest
+) -> None:
+    ingest(guide=_document(10))
+    (state,) = ingest(guide=None)
+    assert state.outcome == "deleted"
+    assert runtime.graph.committed(state.document_id).deleted
+    assert list(runtime.vectors.scroll(version, document_id=state.document_id)) == []
+    assert runtime.graph.section_hashes([state.document_id])[state.document_id] == {}
+
+
+@pytest.mark.task("6.2")
+def test_content_that_flips_back_stands_as_its_newest_version(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest
+) -> None:
+    ingest(guide="# A\n\nfirst text\n")
+    ingest(guide="# A\n\nsecond text\n")
+    (state,) = ingest(guide="# A\n\nfirst text\n")
+    document = runtime.graph.committed(state.document_id)
+    assert document.version == state.job.version
+    assert _is_in_step(runtime, version, tag)
+
+
+@pytest.mark.task("6.2")
+def test_a_bad_document_fails_by_itself_and_the_others_go_on(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest
+) -> None:
+    states = ingest(empty="", latin=b"caf\xe9", binary=b"\x89PNG\x00\x00", good="# Good\n\ntext\n")
+    by_name = {state.job.source_uri: state for state in states}
+    good = by_name.pop("upload:///good.md")
+    assert good.outcome == "created"
+    assert {state.status for state in by_name.values()} == {JobStatus.FAILED}
+    assert {state.error_code for state in by_name.values()} == {"empty", "not_utf8", "unsupported_format"}
+    assert all(name.rpartition("/")[2] in state.error for name, state in by_name.items())
+    assert _is_in_step(runtime, version, tag)
+
+
+@pytest.mark.task("6.2")
+def test_a_cancelled_job_changes_nothing(runtime: Runtime, version: EmbeddingVersion, tag: str) -> None:
+    snapshot = runtime.snapshots.put_stream([_document(5).encode()])
+    (enqueued,) = intake.accept(runtime, [NewJob("upload:///guide.md", tag, snapshot.sha256, size=snapshot.size)])
+    run_id = f"test-{uuid.uuid4().hex}"
+    (batch,) = pipeline.claim(runtime, run_id, tag, [enqueued.job_id])
+    for stage in STAGES[:5]:
+        pipeline.run_stage(runtime, stage, run_id, batch)
+    runtime.state.jobs.cancel(enqueued.job_id, "somebody changed their mind")
+    pipeline.run_stage(runtime, "reconcile", run_id, batch)
+    state = runtime.state.jobs.get(enqueued.job_id)
+    assert state.status is JobStatus.CANCELLED
+    assert not runtime.graph.committed(state.document_id).exists
+
+
+@pytest.mark.task("6.4")
+def test_a_run_publishes_a_report_that_proves_its_verdict(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest
+) -> None:
+    (state,) = ingest(guide=_document(12))
+    published = publishing.publish(runtime, state.run_id, tag)
+    assert published.ready, published.sentence
+    verdict = runtime.state.readiness.get(tag)
+    assert verdict is not None
+    assert verdict["ready"] == "true"
+    assert runtime.state.jobs.get(state.job.job_id).report == published.path
+
+
+@pytest.mark.task("6.4")
+def test_a_lost_point_makes_the_dataset_not_ready(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest
+) -> None:
+    (state,) = ingest(guide=_document(12))
+    lost = runtime.graph.committed(state.document_id).generation[3]
+    runtime.vectors._client.delete(version.collection, points_selector=[lost], wait=True)
+    published = publishing.publish(runtime, state.run_id, tag)
+    assert not published.ready
+    verdict = runtime.state.readiness.get(tag)
+    assert verdict is not None
+    assert "missing_vectors" in verdict["reasons"]

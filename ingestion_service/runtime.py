@@ -32,7 +32,7 @@ class DoorRuntime(Runtime):
         )
 
     @property
-    def graph(self) -> GraphStore:  # type: ignore[override]
+    def graph(self) -> GraphStore:
         """Neo4j.
 
         Raises:

@@ -7,23 +7,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from docgraph.errors import DocumentEmptyError
 from docgraph.formats import ruler
 from docgraph.formats.anchors import cut_heading_path
 from docgraph.formats.excerpt import Excerpt
+from docgraph.formats.options import MODEL_PIECES, ParseOptions
 from docgraph.formats.outline import Anatomy, Block, Break, Outline, OutlineSection, Rank, Wrapper
 from docgraph.formats.splitting import Part, split
 from docgraph.model.documents import CodeBlock, Link, ParsedDocument, Place, Section
 from docgraph.model.identity import resolve_reference, section_id
 
-if TYPE_CHECKING:
-    from docgraph.formats.options import ParseOptions
-
-#: What the model takes without its two special tokens: no embedded text may have more.
-MODEL_PIECES = 254
 _NO_DOCUMENT = frozenset({"data", "javascript", "mailto", "tel", "vbscript"})
 _MAX_REFERENCE = 2_000
 _MAX_LABEL = 200
@@ -106,6 +101,8 @@ def _drafts(text: str, outline: Outline, options: ParseOptions) -> Iterator[_Dra
 def _headings_only(text: str, outline: Outline, options: ParseOptions) -> list[_Draft]:
     """Make one section of a document that has only headings: they are all that it says."""
     headings = [section.heading for section in outline.sections if section.heading]
+    if not headings:
+        return []
     return [
         _Draft(outline.sections[0], (), part.text, part.start, part.end) for part in _parts(text, headings, options, 0)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from docgraph.errors import DocumentEmptyError, DocumentEncodingError, UnsupportedFormatError
 from docgraph.model.identity import canonical_text
@@ -25,6 +26,7 @@ _SIGNATURES = (
     (b"SQLite format 3\x00", "an SQLite database"),
 )
 _SAMPLE = 4096
+_VISIBLE = re.compile(r"[^\s\x00-\x1f\u200b-\u200f\u2060\ufeff]")
 
 
 def decode(data: bytes, source_uri: str) -> str:
@@ -44,7 +46,7 @@ def decode(data: bytes, source_uri: str) -> str:
             f"{source_uri} is not valid UTF-8: byte 0x{data[error.start]:02X} at offset {error.start} (line {line}), "
             f"{error.reason}; it may be Latin-1 or Windows-1252. Save it as UTF-8 and drop it again."
         ) from error
-    if not text.strip():
+    if not _VISIBLE.search(text):
         raise DocumentEmptyError(
             f"{source_uri} is empty or has only white space ({len(data)} bytes): there is nothing to index. "
             "Add text or remove the file."

@@ -46,7 +46,7 @@ _MDX_STATEMENT = re.compile(
     r"(?:import\s+[\w{*\"'][^\n]*|export\s+(?:default|const|let|var|function|async|class|\{|\*)[^\n]*)"
 )
 _MDX_COMMENT = re.compile(r"\{/\*.*?\*/\}", re.DOTALL)
-_LABEL = re.compile(r"\([\w:.,/ -]{1,200}\)=\s*")
+_LABEL = re.compile(r"^\([\w:.,/ -]{1,200}\)=[ \t]*$", re.MULTILINE)
 _TAGS = re.compile(r"(?:\s*</?[A-Za-z][^<>]*>)*\s*")
 _PHRASE_ATTRIBUTE = re.compile(r"=\s*(?:\"[^\"<>]*\w\s+\w[^\"<>]*\"|'[^'<>]*\w\s+\w[^'<>]*')")
 _LANGUAGE = re.compile(r"[A-Za-z][\w+#.-]*")
@@ -172,7 +172,7 @@ class _Reader:
 
     def _is_markup(self, token: Token, kept: str) -> bool:
         if token.type == "paragraph_open":
-            return bool(_LABEL.fullmatch(kept.strip()) or (self.mdx and _MDX_STATEMENT.match(kept)))
+            return self.mdx and bool(_MDX_STATEMENT.match(kept))
         if token.type == "html_block":
             return bool(_TAGS.fullmatch(kept)) and not _PHRASE_ATTRIBUTE.search(kept)
         return False
@@ -185,6 +185,8 @@ class _Reader:
             drops += [Drop(left, right) for left, right in comment_ranges(self.text, start, end)]
         if self.mdx and self.text.find("{/*", start, end) >= 0:
             drops += [Drop(m.start(), m.end()) for m in _MDX_COMMENT.finditer(self.text, start, end)]
+        if self.text.find(")=", start, end) >= 0:
+            drops += [Drop(m.start(), m.end()) for m in _LABEL.finditer(self.text, start, end)]
         if self.text.find(";base64,", start, end) >= 0:
             drops += [Drop(m.end(1), m.end(), "…") for m in _DATA_URI.finditer(self.text, start, end)]
         drops.sort(key=lambda drop: drop.start)

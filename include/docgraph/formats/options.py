@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from docgraph.errors import ConfigurationError
-from docgraph.formats.assembly import MODEL_PIECES
 from docgraph.model.identity import content_hash
 
 #: Version of what `parse` gives for the same bytes and options: raise it when any output changes (golden files tell).
 PARSE_VERSION = 1
+#: What the model takes without its two special tokens: no embedded text may have more.
+MODEL_PIECES = 254
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ A check returns None when ready, else a short reason for the person who waits.
 
 from __future__ import annotations
 
+import http.client
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -96,17 +98,26 @@ def _airflow_component(name: str) -> Callable[[Deployment, float | None], str | 
 
 
 def _get(url: str, headers: dict[str, str] | None = None) -> dict[str, Any] | str:
-    import httpx
-
+    # Asked several times a second while both cores are busy starting servers: a full HTTP client costs too much here.
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=_TIMEOUT_SECONDS)
     try:
-        response = httpx.get(url, headers=headers, timeout=_TIMEOUT_SECONDS, trust_env=False)
-    except httpx.HTTPError as error:
+        connection.request("GET", parts.path, headers=headers or {})
+        response = connection.getresponse()
+        text = response.read()
+    except (OSError, http.client.HTTPException) as error:
         return _short(error)
-    if response.status_code != httpx.codes.OK:
-        return f"answers {response.status_code}"
+    finally:
+        connection.close()
+    if response.status != http.HTTPStatus.OK:
+        return f"answers {response.status}"
     if "json" not in response.headers.get("content-type", ""):
         return {}
-    body = response.json()
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        return _short(error)
     return body if isinstance(body, dict) else {}
 
 

@@ -30,7 +30,7 @@ from docgraph_local.programs import SERVICES, STORES, Program, migration_stamp, 
 from docgraph_local.supervisor import ProcessState, Supervisor, write_configuration
 
 START_SECONDS = 240.0
-_POLL_SECONDS = 0.15
+_POLL_SECONDS = 0.2
 _EXTERNAL_SECONDS = 10.0
 _DAGS_SECONDS = 60.0
 # A server that ended this often before it was ready will not come up by itself.

@@ -124,7 +124,8 @@ def test_a_model_without_a_loader_of_ours_gives_the_same_numbers() -> None:
 
 def test_vectors_are_float32_of_length_one_and_hash_the_same_once_stored(client: EmbeddingClient) -> None:
     vectors = client.embed(TEXTS)
-    assert (vectors.dtype, vectors.shape) == (np.float32, (len(TEXTS), 384))
+    assert vectors.dtype == np.dtype(np.float32)
+    assert vectors.shape == (len(TEXTS), 384)
     assert np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1).max() < 1e-6
     stored = [float(number) for number in vectors[0]]
     assert vector_hash(stored) == vector_hash(vectors[0].tolist())

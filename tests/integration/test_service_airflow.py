@@ -90,7 +90,7 @@ def test_a_job_that_another_program_queued_is_dispatched(
         "created_at": "2026-11-23T20:00:00Z",
     }
     with redis.Redis.from_url(settings.redis_url) as client:
-        client.xadd("ingest:jobs", entry)  # type: ignore[arg-type]
+        client.xadd("ingest:jobs", entry)
     state = ended(runtime, job_id)
     assert (state.status, state.outcome, state.attempt) == (JobStatus.COMPLETED, "created", 1)
     assert state.run_id == ingest_run_id(tag, [(job_id, 1)])

@@ -53,15 +53,26 @@ _LANGUAGE = re.compile(r"[A-Za-z][\w+#.-]*")
 _DIRECTIVE_WITH_CODE = frozenset({"code", "code-block", "code-cell", "sourcecode"})
 
 
+class _Markdown(MarkdownIt):
+    """markdown-it without its treatment of addresses: `docgraph.model.identity` has its own, and any address is only kept."""
+
+    def normalizeLink(self, url: str) -> str:  # noqa: N802
+        return url
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802
+        del url
+        return True
+
+
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+    return _Markdown("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
 
 
 @lru_cache(maxsize=1)
 def _link_parser() -> MarkdownIt:
     # Emphasis is of no interest to links, and the costliest of the inline rules.
-    return MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).disable(["emphasis", "newline"])
+    return _Markdown("commonmark", {"maxNesting": _MAX_NESTING}).disable(["emphasis", "newline"])
 
 
 def read_markdown(text: str, start: int, *, mdx: bool = False) -> Outline:

@@ -116,7 +116,6 @@ def _run_unless_done(work: Work, module: ModuleType, start: float) -> None:
     if _is_done(work, fingerprint):
         work.say("skipped", message="done before, and nothing it depends on has changed")
         return
-    work.say("running")
     checkpoint: Checkpoint = module.run(work, fingerprint)
     _announce(work, replace(checkpoint, seconds=time.monotonic() - start))
 
@@ -132,7 +131,6 @@ def _run_together(works: Sequence[Work]) -> None:
             if _is_done(work, fingerprint):
                 work.say("skipped", message="done before, and nothing it depends on has changed")
             else:
-                work.say("running")
                 due.append((work, fingerprint))
 
         with_document_errors(work, prepare)

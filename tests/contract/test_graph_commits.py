@@ -169,9 +169,7 @@ def test_a_link_target_that_was_never_ingested_goes_with_its_last_link(runtime: 
     row = _row(document, tag, "see later", links=["upload:///later.md"])
     runtime.graph.commit(_request(tag, URI, [row], fence=1, version=1))
     plain = _row(document, tag, "no link")
-    runtime.graph.commit(
-        _request(tag, URI, [plain], fence=2, version=2, base=[row.section_id], base_pipeline=PIPELINE)
-    )
+    runtime.graph.commit(_request(tag, URI, [plain], fence=2, version=2, base=[row.section_id], base_pipeline=PIPELINE))
     assert runtime.graph._read("MATCH (s:Source {id: $id}) RETURN s", id=target) == []
 
 
@@ -239,11 +237,18 @@ def test_documents_that_share_entities_commit_and_shrink_at_once_without_losing_
                 kept = names[turn % 4 :: 2] if turn % 2 else names
                 rows = [_row(document, tag, f"text {turn}", entities=kept)]
                 request = _request(
-                    tag, uri, rows, fence=turn, version=turn, base=base, base_pipeline=PIPELINE if base else "", entities=kept
+                    tag,
+                    uri,
+                    rows,
+                    fence=turn,
+                    version=turn,
+                    base=base,
+                    base_pipeline=PIPELINE if base else "",
+                    entities=kept,
                 )
                 assert runtime.graph.commit(request).decision is CommitDecision.COMMIT
                 base = request.generation
-        except BaseException as error:  # noqa: BLE001 — handed to the test's own thread
+        except BaseException as error:
             failures.append(error)
 
     threads = [threading.Thread(target=churn, args=(number,)) for number in range(4)]

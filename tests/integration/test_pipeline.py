@@ -69,7 +69,9 @@ def test_a_new_document_is_created_and_both_stores_hold_the_same_set(
 
 
 @pytest.mark.task("6.2")
-def test_an_unchanged_document_costs_nothing(runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest) -> None:
+def test_an_unchanged_document_costs_nothing(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, ingest: Ingest
+) -> None:
     ingest(guide=_document(20))
     before = runtime.graph.committed(document_id(tag, "upload:///guide.md"))
     (state,) = ingest(guide=_document(20))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import uuid
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ def _row(document: str, tag: str, text: str, *, entities: Sequence[str] = (), li
         mentions=tuple((entity_id(tag, "option", name), "test") for name in entities),
         relations=tuple(
             (entity_id(tag, "option", a), entity_id(tag, "option", b), "BESIDE", "test")
-            for a, b in zip(entities, entities[1:], strict=False)
+            for a, b in itertools.pairwise(entities)
         ),
         links=tuple((document_id(tag, uri), uri, "top", "see") for uri in links),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import subprocess
@@ -242,6 +243,8 @@ def _duration(seconds: float | None) -> str:
 
 def main() -> None:
     """Run a command; an expected failure is a message and exit code 1, never a trace."""
+    # A server that isn't up yet is what is waited for, and said by the display; the driver would say it on its own.
+    logging.getLogger("neo4j").addHandler(logging.NullHandler())
     try:
         app(prog_name="docgraph_local")
     except DocgraphError as error:

@@ -13,17 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from docgraph.model.content_types import CONTENT_TYPES
 from docgraph.model.identity import uri_for_path
 from ingestctl.errors import CommandError
 from ingestctl.text import printable
 
-#: What is taken from a folder, and the content type that a name stands for.
-CONTENT_TYPES = {
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".mdx": "text/markdown",
-    ".txt": "text/plain",
-}
 #: The service accepts no longer address.
 MAX_ADDRESS = 2000
 UPLOAD_PREFIX = "upload:///"

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 from docgraph.errors import ConfigurationError, DocgraphError
 from ingestctl.errors import CommandError, ExitCode, UsageError
@@ -26,7 +26,23 @@ if TYPE_CHECKING:
     from ingestctl.api import ServiceClient
 
 
+#: Cells of a line that no terminal breaks: ids, paths and sentences stay whole for whatever reads the pipe.
 PIPE_WIDTH = 10_000
+
+
+class Unpadded:
+    """A stream that gets each line without the blanks with which Rich fills it up to the console's width."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write whole lines, as Rich prints them."""
+        return self._stream.write("\n".join(line.rstrip(" ") for line in text.split("\n")))
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's own."""
+        return getattr(self._stream, name)
 
 
 class Result(Protocol):
@@ -81,10 +97,9 @@ class Shell:
         from rich.console import Console
 
         console = Console(file=stream, highlight=False)
-        if not console.is_terminal:
-            # A pipe has no width: wrapping at Rich's default of 80 columns would break ids, paths and sentences apart.
-            console.width = PIPE_WIDTH
-        return console
+        if console.is_terminal:
+            return console
+        return Console(file=cast("IO[str]", Unpadded(stream)), highlight=False, width=PIPE_WIDTH)
 
     def show(self, result: Result) -> None:
         """Print a result: one JSON document, or renderables for people."""

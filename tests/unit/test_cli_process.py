@@ -148,6 +148,20 @@ def test_a_pipe_gets_no_control_codes(environment: dict[str, str], tmp_path: Pat
     assert door.uploads == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["search", "how do I install", "--tag", "docs"], ["datasets"], ["ready"], ["status"], ["version"], ["report"]],
+    ids=lambda command: command[0],
+)
+def test_a_pipe_gets_lines_without_padding(environment: dict[str, str], door: FakeDoor, command: list[str]) -> None:
+    ran = subprocess.run([*PROGRAM, *command], env=environment, capture_output=True)
+    lines = ran.stdout.split(b"\n")
+    assert lines[0], ran.stderr
+    assert [line for line in lines if line.endswith((b" ", b"\r"))] == []
+    assert re.search(rb"[\x00-\x09\x0b-\x1f]", ran.stdout) is None
+    assert max(map(len, lines)) < 400
+
+
 def test_a_terminal_gets_bars_that_move(environment: dict[str, str], tmp_path: Path, door: FakeDoor) -> None:
     door.seconds_per_step = 0.1
     (tmp_path / "a.md").write_text("# A\n\ntext\n")

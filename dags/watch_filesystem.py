@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from airflow.sdk import dag, task
 
 from docgraph.airflow import tasks
@@ -25,7 +27,15 @@ settings = Settings.load()
 config = IngestConfig.load(settings.config_file)
 
 
-@dag(schedule="@continuous", catchup=False, max_active_runs=1, doc_md=DOC, tags=["docgraph"])
+# Without a start date the first run's interval is empty, and each later one would get the same logical date: only one ever ran.
+@dag(
+    schedule="@continuous",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=DOC,
+    tags=["docgraph"],
+)
 def watch_filesystem() -> None:
     """Wire the sensor and the taking."""
     wait_for_files = CompleteFileSensor(

@@ -88,8 +88,10 @@ def test_a_folder_is_ingested_with_visible_progress_to_a_verdict_and_can_be_aske
 
 
 def test_unchanged_documents_cost_nothing_and_a_changed_one_costs_its_difference(program: Program, tag: str) -> None:
+    # A dataset without any document is not ready, and the deletion below would exit with that.
+    program.write("stays.md", page("Stays", 1, "stays"))
     program.write("a.md", page("Alpha", 4, "alpha"))
-    first = program.json("ingest", "a.md", "--tag", tag)["documents"][0]
+    first = program.json("ingest", "a.md", "stays.md", "--tag", tag)["documents"][0]
     again = program.json("ingest", "a.md", "--tag", tag)["documents"][0]
     assert (first["outcome"], again["outcome"]) == ("created", "unchanged")
     assert again["counts"].get("embedded", 0) == 0

@@ -1,0 +1,150 @@
+"""The DAGs and the plugin as Airflow itself reads them, and what the running scheduler has loaded beforehand."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docgraph.model.jobs import STAGES
+from docgraph_local.airflow_env import POOLS, TUNING
+from docgraph_local.paths import repository
+from docgraph_local.stack import Stack
+
+#: Every DAG of the project: a new one is named here too.
+DAGS = {"ingest_documents", "watch_filesystem"}
+ROOT = repository()
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What Airflow makes of the DAGs and plugins, in a process and a home of its own."""
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {
+        **TUNING,
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        "DOCGRAPH_HOME": str(home / "docgraph"),
+        "DOCGRAPH_TOKEN": "a-token",
+        "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("config", "include", "cli", "")),
+    }
+    ran = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("describe_dags.py"))],
+        env=environment, cwd=home, text=True, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    described: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return described
+
+
+def tasks_of(described: dict[str, Any], dag: str) -> dict[str, Any]:
+    tasks: dict[str, Any] = described["dags"][dag]["tasks"]
+    return tasks
+
+
+def stage_tasks(described: dict[str, Any]) -> dict[str, Any]:
+    tasks = tasks_of(described, "ingest_documents")
+    return {stage: tasks[f"documents.{stage}"] for stage in STAGES}
+
+
+def test_every_dag_can_be_imported_and_is_known_by_name(described: dict[str, Any]) -> None:
+    assert described["import_errors"] == {}
+    assert set(described["dags"]) == DAGS
+    assert {path.stem for path in (ROOT / "dags").glob("*.py")} == DAGS
+
+
+@pytest.mark.parametrize("dag", sorted(DAGS))
+def test_a_dag_explains_itself_and_does_not_catch_up(described: dict[str, Any], dag: str) -> None:
+    assert len(described["dags"][dag]["doc_md"].strip()) > 200
+    assert described["dags"][dag]["catchup"] is False
+
+
+def test_the_six_stages_follow_each_other_between_claim_and_report(described: dict[str, Any]) -> None:
+    tasks = tasks_of(described, "ingest_documents")
+    assert set(tasks) == {"claim", *(f"documents.{stage}" for stage in STAGES), "report"}
+    for before, after in itertools.pairwise(STAGES):
+        assert f"documents.{before}" in tasks[f"documents.{after}"]["upstream"]
+    assert tasks["documents.parse"]["upstream"] == ["claim"]
+    assert tasks["report"]["upstream"] == [f"documents.{STAGES[-1]}"]
+    assert tasks["report"]["trigger_rule"] == "all_done"
+
+
+def test_the_trigger_form_takes_a_tag_and_perhaps_job_ids_and_nothing_else(described: dict[str, Any]) -> None:
+    verdicts = described["forms"]
+    assert [accepted for _, accepted in verdicts] == [True, True, True] + [False] * (len(verdicts) - 3), verdicts
+
+
+def test_the_tasks_use_pools_that_the_stack_makes(described: dict[str, Any]) -> None:
+    pools = {stage: task["pool"] for stage, task in stage_tasks(described).items()}
+    assert pools == {
+        "parse": "default_pool",
+        "extract": "default_pool",
+        "build_graph": "default_pool",
+        "embed": "embed",
+        "vector_upsert": "stores",
+        "reconcile": "stores",
+    }
+    assert set(pools.values()) - {"default_pool"} <= set(POOLS)
+
+
+def test_mapped_indexes_are_named_after_their_documents_and_bounded(described: dict[str, Any]) -> None:
+    for stage, task in stage_tasks(described).items():
+        assert task["map_index_template"] == "{{ batch }}", stage
+        assert 0 < task["max_active_tis_per_dagrun"] < 8, f"{stage}: a big run would starve a dropped file"
+
+
+def test_the_world_is_tried_again_with_growing_pauses_and_a_wrong_configuration_never(
+    described: dict[str, Any],
+) -> None:
+    for name, task in tasks_of(described, "ingest_documents").items():
+        assert task["retries"] >= 2, name
+        assert task["retry_delay"] <= 5, name
+        assert task["exponential"], name
+        rules = dict(task["rules"])
+        assert rules["docgraph.errors.ConfigurationError"] == "fail", name
+        assert rules["docgraph.errors.StaleAttemptError"] == "retry", name
+        for exception in rules:
+            assert is_importable(exception), exception
+
+
+def is_importable(dotted: str) -> bool:
+    module, _, name = dotted.rpartition(".")
+    return hasattr(importlib.import_module(module), name)
+
+
+def test_the_watching_dag_runs_without_end_and_waits_in_the_triggerer(described: dict[str, Any]) -> None:
+    dag = described["dags"]["watch_filesystem"]
+    assert dag["schedule"] == "ContinuousTimetable"
+    assert dag["max_active_runs"] == 1
+    assert dag["has_start_date"], "without a start date only the first run ever starts"
+    assert dag["tasks"]["wait_for_files"]["deferrable"]
+    assert dag["tasks"]["take_files"]["upstream"] == ["wait_for_files"]
+
+
+def test_the_plugin_is_registered_and_its_link_leads_to_the_runs_report(described: dict[str, Any]) -> None:
+    assert described["plugin_errors"] == {}
+    assert "docgraph_report_link" in described["plugins"]
+    name, address = described["links"]["ReportLink"]
+    assert name == "Ingest report"
+    assert "/v1/runs/ingest__docs__0123456789abcdef/report?" in address
+    linked = [task for task, entry in tasks_of(described, "ingest_documents").items() if "ReportLink" in entry["links"]]
+    assert set(linked) == {"report", *(f"documents.{stage}" for stage in STAGES)}
+
+
+def test_the_scheduler_loaded_what_its_tasks_need_before_it_forks_them(stack: Stack) -> None:
+    record = json.loads(stack.paths.preload_record.read_text(encoding="utf-8"))
+    assert record["pid"] == stack.pid("airflow-scheduler")
+    needed = {"airflow.sdk.execution_time.task_runner", "neo4j", "redis", "qdrant_client", "docgraph.airflow.tasks"}
+    needed |= {f"docgraph.stages.{stage}" for stage in STAGES}
+    assert needed <= set(record["modules"])

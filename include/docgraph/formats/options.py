@@ -20,7 +20,7 @@ class ParseOptions:
     section_budget: int = 200
     heading_budget: int = 40
     max_bytes: int = 256 * 2**20
-    min_part: int = 36
+    min_part: int = 50
 
     def __post_init__(self) -> None:
         """Refuse sizes that can't hold.

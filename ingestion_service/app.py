@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
+from starlette.routing import Route
 
 from docgraph import __version__
 from docgraph.errors import (
@@ -25,6 +26,8 @@ from docgraph.reporting import ReportNotFoundError
 from docgraph.retrieval import QueryError, UnknownDatasetError
 from docgraph.settings import Settings
 from ingestion_service.http import BodyLimit, error_response, install_error_handlers, require_bearer
+from ingestion_service.mcp import McpDoor
+from ingestion_service.mcp.door import PATH as MCP_PATH
 from ingestion_service.metrics import CountRequests
 from ingestion_service.routes import datasets, events, gate, health, jobs, reports, search, snapshots
 from ingestion_service.service import Service
@@ -55,13 +58,15 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
         ConfigurationError: no token is set, or the configuration can't be read.
     """
     made = Service(settings or Settings.load())
+    mcp = McpDoor(made)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         duties = made.duties() if with_duties else None
         if duties:
             duties.start()
-        yield
+        async with mcp.running():
+            yield
         if duties:
             await run_in_threadpool(duties.stop)
         await made.runtime.state.aclose()
@@ -80,6 +85,7 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
     guarded = [Depends(require_bearer(made.settings.token, "DOCGRAPH_TOKEN"))]
     for module in (snapshots, jobs, events, reports, search, datasets, gate):
         app.include_router(module.router, prefix="/v1", dependencies=guarded)
+    app.router.routes.append(Route(MCP_PATH, endpoint=mcp, methods=["GET", "POST", "DELETE"]))
     return app
 
 

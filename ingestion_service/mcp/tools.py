@@ -1,0 +1,171 @@
+"""The MCP tools: what an agent can ask. Each is thin: it calls the same retrieval as every other door.
+
+Tools are plain functions, so the SDK runs them in worker threads: no store call blocks the event loop. What goes wrong is a
+tool error whose text says what to do, so that the model can go on; only a fault of ours is an internal error.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Annotated, ParamSpec, TypeVar
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from docgraph import retrieval
+from docgraph.errors import DocgraphError
+from docgraph.retrieval import UnknownDatasetError, passages
+from ingestion_service.mcp.answers import (
+    DatasetsReply,
+    NearbyPlace,
+    NeighboursReply,
+    ReadinessReply,
+    SearchReply,
+    SectionReply,
+    dataset_entry,
+)
+from ingestion_service.routes import datasets as datasets_route
+from ingestion_service.routes.health import REQUIRED
+from ingestion_service.service import Service
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: More hits than this cost an agent more than they tell it.
+MAX_HITS = 20
+#: Seconds that a store may take to say that it is there.
+PATIENCE = 0.8
+
+INSTRUCTIONS = (
+    "docgraph answers questions from documentation that it has indexed as a knowledge graph and a vector index. "
+    "Call list_datasets once to learn the tags. Then search with the user's question in full; read_section gives the whole "
+    "text of a hit, neighbours what stands around it. Cite source_uri with the anchor. A low confidence means that the "
+    "documentation does not answer the question: say so instead of guessing."
+)
+
+Tag = Annotated[str, Field(description="The dataset to ask, as list_datasets names it.", max_length=63)]
+SectionId = Annotated[
+    str, Field(description="The section_id of a hit of search, or of a place that neighbours gave.", max_length=64)
+]
+
+
+def add_tools(server: MCPServer, service: Service) -> None:
+    """Give `server` the tools, answered by `service`."""
+    runtime = service.runtime
+
+    def search(
+        query: Annotated[str, Field(description="The question, in full and in natural language, or exact words.")],
+        tag: Tag,
+        limit: Annotated[int, Field(description="At most so many sections.", ge=1, le=MAX_HITS)] = 5,
+    ) -> Annotated[CallToolResult, SearchReply]:
+        """Find the sections of a dataset's documentation that answer a question.
+
+        Combines meaning and exact words (identifiers, options and error codes too), so ask once with the whole question
+        rather than several times with fragments. Each hit has a snippet, its source to cite, and a section_id for
+        read_section. `confidence` tells whether the documentation answers the question at all.
+        """
+        answer = retrieval.search(
+            runtime.graph, runtime.vectors, runtime.embedder, query, tag, limit=limit, related=False
+        )
+        return SearchReply.of(answer).as_result()
+
+    def read_section(section_id: SectionId) -> Annotated[CallToolResult, SectionReply]:
+        """Read one section whole, as Markdown, with the ids of the sections before and after it.
+
+        Use it when a snippet is not enough to answer. For the whole document read the resource in document_uri.
+        """
+        return SectionReply.from_hit(passages.read_section(runtime.graph, section_id)).as_result()
+
+    def neighbours(section_id: SectionId) -> Annotated[CallToolResult, NeighboursReply]:
+        """Show what stands near a section in the knowledge graph.
+
+        The sections before and after it, sections elsewhere that speak of the same rare things (commands, options, API
+        names, error codes), and the documents it links to, each with the reason. Use it to gather context around a hit.
+        """
+        graph = runtime.graph
+        hit, related = passages.near(graph, section_id)
+        texts = graph.sections(sorted({place.section_id for place in related if place.section_id}))
+        tag = hit.document.tag
+        places = [
+            NearbyPlace.of(tag, place, texts[place.section_id].text if place.section_id in texts else "")
+            for place in related
+        ]
+        return NeighboursReply(section_id=section_id, tag=tag, places=places).as_result()
+
+    def list_datasets() -> Annotated[CallToolResult, DatasetsReply]:
+        """List the datasets (collections of documentation) with their tags, sizes and whether they are ready.
+
+        Call it first: every other question names one of these tags.
+        """
+        return DatasetsReply(datasets=[dataset_entry(row) for row in datasets_route.datasets(service)]).as_result()
+
+    def readiness(tag: Tag) -> Annotated[CallToolResult, ReadinessReply]:
+        """Tell whether a dataset is fit to be queried right now, and if not, why.
+
+        A dataset that is not ready can still be searched, but answers may be incomplete or outdated: tell the user.
+        """
+        return _readiness(service, tag).as_result()
+
+    for function, title in (
+        (search, "Search the documentation"),
+        (read_section, "Read a section"),
+        (neighbours, "Show what is near a section"),
+        (list_datasets, "List the datasets"),
+        (readiness, "Is the dataset ready?"),
+    ):
+        server.add_tool(
+            _with_tool_errors(service, function),
+            title=title,
+            annotations=ToolAnnotations(
+                title=title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+            ),
+        )
+
+
+def _with_tool_errors(service: Service, function: Callable[P, R]) -> Callable[P, R]:
+    """Turn the errors that docgraph raises on purpose into errors that the model reads."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except UnknownDatasetError as error:
+            raise ToolError(f"{error} The datasets are: {_tags(service)}.") from error
+        except DocgraphError as error:
+            raise ToolError(str(error)) from error
+
+    return wrapper
+
+
+def _tags(service: Service) -> str:
+    try:
+        rows = service.runtime.graph.datasets()
+    except DocgraphError:
+        return "unknown at this moment, call list_datasets"
+    return ", ".join(row["tag"] for row in rows) or "none yet"
+
+
+def _readiness(service: Service, tag: str) -> ReadinessReply:
+    results = service.prober.measure(REQUIRED, timeout=PATIENCE)
+    reasons = [f"{name} does not answer ({result.error})." for name, result in results.items() if not result.ok]
+    verdict: dict[str, str] | None = None
+    if results["redis"].ok:
+        verdict = service.runtime.state.readiness.get(tag)
+        if verdict is None:
+            if results["neo4j"].ok and service.runtime.graph.dataset(tag) is None:
+                raise UnknownDatasetError(f"No dataset has the tag {tag!r}.")
+            reasons.append("No run of it has been judged yet.")
+        elif verdict.get("ready") != "true":
+            reasons.append(f"The last run was judged not ready: {verdict.get('reasons') or 'no reason given'}.")
+    verdict = verdict or {}
+    return ReadinessReply(
+        tag=tag,
+        ready=not reasons,
+        reasons=reasons,
+        judged_at=verdict.get("at", ""),
+        report=verdict.get("report", ""),
+        drift_pct=verdict.get("drift_pct", ""),
+    )

@@ -61,7 +61,9 @@ class InlineCommands:
 
 def _reads_as_call(words: list[str]) -> bool:
     # `make sure`, `go to`: English words are programs, too, but prose is not written as code with arguments like these.
-    return all(word not in {"=", "==", ":=", "is", "to", "and", "or"} for word in words)
+    return words[:2] != ["make", "sure"] and all(
+        word not in {"=", "==", ":=", "is", "to", "and", "or"} for word in words
+    )
 
 
 def _findings(index: int, line: CommandLine) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from docgraph.extraction.findings import CONFIG_KEY, Code, DocumentView, Finding, Named
+from docgraph.extraction.findings import CONFIG_KEY, Code, CodeSpan, DocumentView, Finding, Named
 
 _TABLE = re.compile(r"\s*\[{1,2}\s*([\w.\"':/ -]{1,120}?)\s*\]{1,2}\s*(?:#.*)?")
 _PAIR = re.compile(r"\s*([A-Za-z_][\w.-]{0,80})\s*=(?!=)\s*\S")
@@ -57,10 +57,14 @@ class ConfigurationProse:
         for index, section in enumerate(document.sections):
             for paragraph in section.paragraphs:
                 for span in paragraph.spans:
-                    named = _AFTER.match(span.after) or _BEFORE.search(span.before)
-                    name = span.text
-                    if named and _KEY.fullmatch(name) and not _FILE.search(name):
-                        yield Finding(index, Named(CONFIG_KEY, name))
+                    if is_called_key(span):
+                        yield Finding(index, Named(CONFIG_KEY, span.text))
+
+
+def is_called_key(span: CodeSpan) -> bool:
+    """Tell whether the prose right beside a piece of inline code calls it a configuration key."""
+    said = _AFTER.match(span.after) or _BEFORE.search(span.before)
+    return bool(said and _KEY.fullmatch(span.text) and not _FILE.search(span.text))
 
 
 def _keys(block: Code) -> Iterator[str]:

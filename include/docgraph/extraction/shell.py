@@ -31,6 +31,8 @@ _NOT_COMMANDS = words("""
     function history if in local popd printf pushd pwd read return select set shift source test then time trap
     true type typeset ulimit umask unalias unset until wait while
 """)
+_INTERPRETERS = frozenset({"bash", "node", "python", "python3", "sh"})
+_CALLING_OTHERS = frozenset({"docker exec", "docker run", "kubectl exec", "podman exec", "podman run", "ssh", "xargs"})
 _PREFIXES = frozenset({"sudo", "env", "nohup", "time", "exec", "command"})
 _PROMPT = re.compile(
     r"\s*(?:\([\w.-]{1,40}\)\s*)?(?:\[?[\w.-]{1,30}@[\w.:~/ -]{1,60}\]?[$%#]|[$%❯]|[\w:~/\\.-]{0,60}\$|PS [^>\n]{0,80}>)\s+(?=\S)"
@@ -142,7 +144,19 @@ def _call(words: list[str]) -> Iterator[CommandLine]:
             return
     elif program in _WITH_SUBCOMMANDS and arguments and _SUBCOMMAND.fullmatch(arguments[0]):
         name, arguments = f"{program} {arguments[0]}", arguments[1:]
-    yield CommandLine(name, tuple(_options(arguments)), tuple(variables))
+    yield CommandLine(name, tuple(_options(_own(name, arguments))), tuple(variables))
+
+
+def _own(name: str, arguments: list[str]) -> list[str]:
+    """Return the arguments that are the program's own where it calls another one."""
+    allowed = 0 if name in _INTERPRETERS else 1 if name in _CALLING_OTHERS else len(arguments)
+    in_a_row = 0
+    for index, argument in enumerate(arguments):
+        in_a_row = 0 if argument.startswith("-") else in_a_row + 1
+        # One word may be an option's value; the second in a row belongs to the other program.
+        if in_a_row > allowed:
+            return arguments[:index]
+    return arguments
 
 
 def _options(arguments: list[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from docgraph.extraction.configuration import is_called_key
 from docgraph.extraction.findings import API_SYMBOL, DocumentView, Finding, Named
 from docgraph.extraction.wordlists import words
 
@@ -48,7 +49,8 @@ class InlineSymbols:
         for index, section in enumerate(document.sections):
             for paragraph in section.paragraphs:
                 for span in paragraph.spans:
-                    if name := symbol_of(span.text):
+                    name = symbol_of(span.text)
+                    if name and not is_called_key(span):
                         yield Finding(index, Named(API_SYMBOL, name))
 
 

@@ -100,20 +100,20 @@ _GENERIC_PHRASES = phrases("""
 """)
 
 _ACTION = words("""
-    accept access activate add allow analyze apply assign avoid be become begin build call cancel change check
+    accept activate add allow analyze apply assign avoid be become begin build call cancel change check
     choose clean clear click clone close collect combine compare compile configure connect consider contribute
     convert copy create customize debug declare define delete deploy describe design determine develop disable
     display do download drop edit enable ensure evaluate exclude execute expand explore export extend extract
-    fetch fill find fix follow format generate get give go handle have help hide host identify ignore implement
+    fetch fill find fix follow format generate get give go handle have help hide identify ignore implement
     import improve include increase initialize insert inspect install integrate invoke join keep launch learn
-    let limit link list listen load locate log look maintain make manage mark measure merge migrate modify
-    monitor mount move obtain open optimize organize override package parse pass perform pick plan point prepare
-    prevent print process provide publish pull push put query read rebuild receive recover reduce refer refresh
-    register reload remove rename replace report request require reset resolve restart restore restrict retrieve
+    let limit list listen load locate look maintain make manage mark measure merge migrate modify
+    monitor mount move obtain open optimize organize override parse pass perform pick point prepare
+    prevent print provide publish pull push put read rebuild receive recover reduce refer refresh
+    register reload remove rename replace require reset resolve restart restore restrict retrieve
     return review revoke rotate run save scale schedule search secure see select send serve set share show sign
     skip specify split start stop store submit subscribe switch sync take tell test track transform trigger
     troubleshoot try tune turn understand uninstall unset update upgrade upload use validate verify view visit
-    wait want watch work wrap write
+    wait want watch wrap write
 """)
 _FUNCTION_WORDS = words("""
     a an and are as at but by can chapter could did do does first for from he how i if in into is it may might

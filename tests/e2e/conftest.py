@@ -1,0 +1,16 @@
+"""What the end-to-end tests share."""
+
+from __future__ import annotations
+
+import pytest
+from e2e.drops import Drops
+
+from docgraph.runtime import Runtime
+from docgraph_local.stack import Stack
+
+
+@pytest.fixture
+def drops(stack: Stack, runtime: Runtime, tag: str) -> Drops:
+    """A new dataset of the whole running stack."""
+    assert stack.running
+    return Drops(runtime, tag)

@@ -20,7 +20,7 @@ from docgraph.errors import EmbeddingVersionError
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.jobs import STAGES, JobState, JobStatus, Outcome, now
 from docgraph.model.verdict import Drift, Verdict
-from docgraph.parity.compare import Comparison, compare_dataset, compare_documents
+from docgraph.parity.compare import compare_dataset, compare_documents
 from docgraph.reporting import build_report, read_report, write_report
 from docgraph.runtime import Runtime
 from docgraph.stages.work import pipeline_fingerprint, target_versions
@@ -87,15 +87,9 @@ def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState]) -> Drift | None
     run = compare_documents(runtime, version, documents)
     if runtime.graph.counts(tag)["sections"] > runtime.config.verdict.full_compare_sections:
         return drift_of(run)
-    return drift_of(_joined(compare_dataset(runtime, version, tag), run))
-
-
-def _joined(dataset: Comparison, run: Comparison) -> Comparison:
-    """Take into a dataset's comparison what the closer look at the run's documents found beside it."""
-    for name in ("missing", "stray", "staged", "mismatched", "broken", "unsettled"):
-        seen = set(getattr(dataset, name))
-        getattr(dataset, name).extend(i for i in getattr(run, name) if i not in seen)
-    return dataset
+    dataset = compare_dataset(runtime, version, tag)
+    dataset.widen(run)
+    return drift_of(dataset)
 
 
 def _changed(runtime: Runtime, jobs: Sequence[JobState]) -> list[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+#: Every collection in the vector store that is docgraph's begins so.
+COLLECTION_PREFIX = "docgraph_"
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -200,4 +203,4 @@ class EmbeddingVersion:
     @property
     def collection(self) -> str:
         """Name of the Qdrant collection that holds this version's points."""
-        return f"docgraph_{self.name}"
+        return COLLECTION_PREFIX + self.name

@@ -1,15 +1,17 @@
 """Comparing the graph with the vector store: set by set, hash by hash. Reads only; mending is `parity.repair`'s.
 
 Every point is live (in its document's generation), staged (fence above the document's, seen by nobody, no drift) or stray.
-A document whose fence moved while it was compared is compared again, so that work in progress is never called drift.
+A document whose fence moved while it was compared is compared again, and what is found wrong is looked at twice, so that
+neither work in progress nor a torn read is ever called drift.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from docgraph.model.documents import Committed, EmbeddingVersion, StoredPoint
+from docgraph.model.documents import COLLECTION_PREFIX, Committed, EmbeddingVersion, StoredPoint
 from docgraph.model.identity import vector_hash
 from docgraph.model.protocol import PointState, classify_point, drift_pct
 from docgraph.runtime import Runtime
@@ -17,135 +19,321 @@ from docgraph.stores.graph.auditing import LiveSection
 
 #: How often a document that keeps moving is compared again before it is reported as unsettled.
 MAX_ROUNDS = 10
-_DOCUMENTS_AT_ONCE = 200
+#: Seconds between two looks at what seems wrong.
+PAUSE = 0.1
+_DOCUMENTS_AT_ONCE = 100
+_SAID_EVERY = 5000
+
+#: Told how many sections have been compared.
+Say = Callable[[int], None]
+
+
+def _nothing(done: int) -> None:
+    del done
 
 
 @dataclass(slots=True)
 class Comparison:
-    """What a comparison found; the lists hold section ids. `compared` counts the ids of generations that were looked at."""
+    """What a comparison found; the lists hold section ids, sorted within each document."""
 
     scope: str
     graph_total: int = 0
+    #: Points that are not staged.
     vector_total: int = 0
+    #: Members of a generation without a point.
     missing: list[str] = field(default_factory=list)
+    #: Points in no generation that no attempt may still commit.
     stray: list[str] = field(default_factory=list)
+    #: Points in no generation yet: of work in progress, or garbage of an attempt that never committed.
     staged: list[str] = field(default_factory=list)
-    #: Points whose text hash, vector hash, tag or document differ from what their section id determines.
-    mismatched: list[str] = field(default_factory=list)
-    #: Ids at which the graph disagrees with itself: a generation names a Section node that isn't there, or the other way round.
+    #: Points whose tag or document is not that of their section.
+    payload: list[str] = field(default_factory=list)
+    #: Points embedded from another text than their section's.
+    text: list[str] = field(default_factory=list)
+    #: Points whose vector is not the one that was stored.
+    vector: list[str] = field(default_factory=list)
+    #: Ids at which the graph disagrees with itself: a generation names a Section node that is absent or damaged, or a node
+    #: is in no generation.
     broken: list[str] = field(default_factory=list)
+    #: Ids that generations name twice.
+    duplicate: list[str] = field(default_factory=list)
+    #: Points of the dataset under an embedding version that it does not use; nobody reads them, no drift.
+    other_version: list[str] = field(default_factory=list)
     #: Documents that never stood still long enough to be compared.
     unsettled: list[str] = field(default_factory=list)
-    #: Documents that something was found in.
+    #: Documents that something was found in, garbage included.
     documents: set[str] = field(default_factory=set)
 
     @property
+    def mismatched(self) -> list[str]:
+        """Points whose payload, text hash or vector differs from what their section id determines."""
+        return list(dict.fromkeys([*self.payload, *self.text, *self.vector]))
+
+    @property
+    def inconsistent(self) -> list[str]:
+        """Where the graph disagrees with itself."""
+        return list(dict.fromkeys([*self.broken, *self.duplicate]))
+
+    @property
     def drift_pct(self) -> float:
-        """`100 · |missing ∪ stray ∪ mismatched ∪ broken| / |graph ids|`."""
-        return drift_pct([*self.missing, *self.mismatched, *self.broken], self.stray, self.graph_total)
+        """`100 · |missing ∪ stray ∪ mismatched ∪ inconsistent| / |graph ids|`."""
+        return drift_pct([*self.missing, *self.mismatched, *self.inconsistent], self.stray, self.graph_total)
 
     @property
     def is_equal(self) -> bool:
         """Whether both stores hold the same set, with the same contents."""
-        return not (self.missing or self.stray or self.mismatched or self.broken or self.unsettled)
+        return not (self.missing or self.stray or self.mismatched or self.inconsistent or self.unsettled)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether they are equal, and no garbage lies about either."""
+        return self.is_equal and not (self.staged or self.other_version)
 
     def add(self, other: Comparison) -> None:
-        """Take in what another comparison found."""
+        """Take in what a comparison of other documents found."""
         self.graph_total += other.graph_total
         self.vector_total += other.vector_total
-        for name in ("missing", "stray", "staged", "mismatched", "broken", "unsettled"):
+        self._extend(other)
+
+    def widen(self, other: Comparison) -> None:
+        """Take in what another look at documents that are part of this comparison found beside it."""
+        self._extend(other)
+        for name in KINDS:
+            setattr(self, name, list(dict.fromkeys(getattr(self, name))))
+
+    def _extend(self, other: Comparison) -> None:
+        for name in KINDS:
             getattr(self, name).extend(getattr(other, name))
         self.documents |= other.documents
 
 
-def compare_documents(runtime: Runtime, version: EmbeddingVersion, document_ids: Sequence[str]) -> Comparison:
-    """Compare documents in full: ids, payloads, and vectors by hash."""
+#: The kinds of finding, in the order in which people are told.
+KINDS = (
+    "missing",
+    "stray",
+    "payload",
+    "text",
+    "vector",
+    "broken",
+    "duplicate",
+    "unsettled",
+    "staged",
+    "other_version",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one document showed, and whether it moved meanwhile."""
+
+    found: Comparison
+    fence: int
+    owner: str
+    moved: bool
+
+
+def compare_documents(
+    runtime: Runtime,
+    version: EmbeddingVersion,
+    document_ids: Sequence[str],
+    *,
+    with_vectors: bool = True,
+    say: Say = _nothing,
+) -> Comparison:
+    """Compare documents in full: ids, payloads and texts, and (`with_vectors`) vectors and the graph's texts by hash."""
     whole = Comparison(scope="documents")
-    for document_id in document_ids:
-        whole.add(_compare_settled(runtime, version, document_id))
+    wanted = list(dict.fromkeys(document_ids))
+    for start in range(0, len(wanted), _DOCUMENTS_AT_ONCE):
+        whole.add(_compare_settled(runtime, version, wanted[start : start + _DOCUMENTS_AT_ONCE], with_vectors))
+        say(whole.graph_total)
     return whole
 
 
-def _compare_settled(runtime: Runtime, version: EmbeddingVersion, document_id: str) -> Comparison:
-    before = runtime.graph.committed(document_id)
+def _compare_settled(
+    runtime: Runtime, version: EmbeddingVersion, document_ids: Sequence[str], with_vectors: bool
+) -> Comparison:
+    whole = Comparison(scope="documents")
+    pending: dict[str, _Look | None] = dict.fromkeys(document_ids)
     for _ in range(MAX_ROUNDS):
-        hashes = runtime.graph.section_hashes([document_id])[document_id]
-        points = list(runtime.vectors.scroll(version, document_id=document_id, with_vectors=True))
-        after = runtime.graph.committed(document_id)
-        if (before.fence, before.owner) == (after.fence, after.owner):
-            return compare_one(before, hashes, points)
-        before = after
-    return Comparison(scope="documents", unsettled=[document_id], documents={document_id})
+        for document_id, look in _look(runtime, version, list(pending), with_vectors).items():
+            if not look.moved and (look.found.is_equal or look == pending[document_id]):
+                whole.add(look.found)
+                del pending[document_id]
+            else:
+                pending[document_id] = None if look.moved else look
+        if not pending:
+            return whole
+        time.sleep(PAUSE)
+    whole.unsettled += sorted(pending)
+    whole.documents |= set(pending)
+    return whole
 
 
-def compare_one(document: Committed, text_hashes: dict[str, str], points: Iterable[StoredPoint]) -> Comparison:
-    """Compare one document's generation with its Section nodes (id → text hash) and its points. Pure."""
-    generation = set(document.generation)
-    result = Comparison(scope="documents", graph_total=len(generation))
+def _look(
+    runtime: Runtime, version: EmbeddingVersion, document_ids: Sequence[str], with_vectors: bool
+) -> dict[str, _Look]:
+    """Compare each of the documents once."""
+    before = runtime.graph.committed_many(document_ids)
+    hashes = runtime.graph.section_hashes(document_ids, with_text=with_vectors)
+    tags = runtime.graph.tags_of(document_ids)
+    points = points_of(runtime, version, document_ids, with_vectors=with_vectors)
+    found = {i: compare_one(before[i], hashes[i], points[i], tag=tags.get(i)) for i in document_ids}
+    lost = [section for each in found.values() for section in each.missing]
+    if lost and runtime.vectors.exists(version):
+        # A point whose payload names another document is there all the same, and wrong rather than missing.
+        there = runtime.vectors.retrieve(version, lost)
+        for each in found.values():
+            each.payload = sorted([*each.payload, *(i for i in each.missing if i in there)])
+            each.missing = [i for i in each.missing if i not in there]
+    after = runtime.graph.committed_many(document_ids)
+    return {
+        i: _Look(
+            found[i],
+            after[i].fence,
+            after[i].owner,
+            (before[i].fence, before[i].owner) != (after[i].fence, after[i].owner),
+        )
+        for i in document_ids
+    }
+
+
+def points_of(
+    runtime: Runtime, version: EmbeddingVersion, document_ids: Sequence[str], *, with_vectors: bool
+) -> dict[str, list[StoredPoint]]:
+    """Return the points of each of the documents, their vectors already examined; none where there is no collection."""
+    points: dict[str, list[StoredPoint]] = {i: [] for i in document_ids}
+    if runtime.vectors.exists(version):
+        for point in runtime.vectors.scroll(version, document_ids=list(document_ids), with_vectors=with_vectors):
+            points[point.document_id].append(examined(point))
+    return points
+
+
+def examined(point: StoredPoint) -> StoredPoint:
+    """Drop the vector once its hash is checked; a point without a vector hash is one whose vector is wrong."""
+    if point.vector is None:
+        return point
+    return replace(point, vector=None, vector_hash=point.vector_hash if _vector_is_sound(point) else "")
+
+
+def _vector_is_sound(point: StoredPoint) -> bool:
+    return point.vector is not None and vector_hash(point.vector) == point.vector_hash
+
+
+def compare_one(
+    document: Committed, text_hashes: Mapping[str, str], points: Iterable[StoredPoint], *, tag: str | None = None
+) -> Comparison:
+    """Compare one document's generation with its Section nodes (id → text hash, "" for a damaged one) and its points. Pure."""
+    members = set(document.generation)
+    result = Comparison(scope="documents", graph_total=len(document.generation))
     present: set[str] = set()
-    for point in points:
+    for point in map(examined, points):
         match classify_point(point.section_id, point.fence, document if document.fence else None):
             case PointState.LIVE:
                 present.add(point.section_id)
                 result.vector_total += 1
-                if not _is_sound(point, document.document_id, text_hashes.get(point.section_id)):
-                    result.mismatched.append(point.section_id)
+                for kind in _faults(point, document.document_id, text_hashes.get(point.section_id), tag):
+                    getattr(result, kind).append(point.section_id)
             case PointState.STAGED:
                 result.staged.append(point.section_id)
             case PointState.STRAY:
                 result.vector_total += 1
                 result.stray.append(point.section_id)
-    result.missing = [i for i in document.generation if i not in present]
-    result.broken = sorted(generation ^ set(text_hashes))
-    if not result.is_equal:
+    result.missing = sorted(members - present)
+    damaged = {i for i, text_hash in text_hashes.items() if not text_hash}
+    result.broken = sorted((members ^ set(text_hashes)) | damaged)
+    if len(members) < len(document.generation):
+        result.duplicate = sorted(i for i in members if document.generation.count(i) > 1)
+    for name in KINDS:
+        getattr(result, name).sort()
+    if not result.is_clean:
         result.documents.add(document.document_id)
     return result
 
 
-def _is_sound(point: StoredPoint, document_id: str, text_hash: str | None) -> bool:
-    if point.document_id != document_id or (text_hash is not None and point.text_hash != text_hash):
-        return False
-    return point.vector is None or vector_hash(point.vector) == point.vector_hash
+def _faults(point: StoredPoint, document_id: str, text_hash: str | None, tag: str | None) -> list[str]:
+    """Name what is wrong with a live point; a damaged Section node (no text hash) says nothing about its point."""
+    faults = []
+    if point.document_id != document_id or tag not in {None, point.tag}:
+        faults.append("payload")
+    if text_hash and point.text_hash != text_hash:
+        faults.append("text")
+    if not point.vector_hash:
+        faults.append("vector")
+    return faults
 
 
-def compare_dataset(runtime: Runtime, version: EmbeddingVersion, tag: str, *, with_vectors: bool = False) -> Comparison:
-    """Compare a whole dataset by merging two streams sorted by id; memory does not grow with the dataset.
+def compare_dataset(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, *, with_vectors: bool = False, say: Say = _nothing
+) -> Comparison:
+    """Compare a whole dataset by merging two streams sorted by id; memory grows with what is wrong, not with what is there.
 
     What differs at first sight is looked at again document by document, so that a commit between the two streams is no drift.
     """
     result = Comparison(scope="dataset")
     suspects: set[str] = set()
-    graph = runtime.graph.live_sections(tag)
-    points = runtime.vectors.scroll(version, tag=tag, with_vectors=with_vectors)
+    graph = runtime.graph.live_sections(tag, with_text=with_vectors)
+    points = _points_of_dataset(runtime, version, tag, with_vectors)
+    previous = ""
     for live, point in _merge(graph, points):
         if live is not None:
             result.graph_total += 1
+            if result.graph_total % _SAID_EVERY == 0:
+                say(result.graph_total)
+            if live.section_id == previous:
+                # The other generation that names it is a suspect too, if it is another document's: its own id says so.
+                result.duplicate.append(live.section_id)
+                result.documents.add(live.document_id)
+            previous = live.section_id
         if live is not None and point is not None:
             result.vector_total += 1
-            if live.text_hash is None or not _is_sound(point, live.document_id, live.text_hash):
+            if live.text_hash is None or _faults(point, live.document_id, live.text_hash, tag):
                 suspects.add(live.document_id)
         elif live is not None:
             suspects.add(live.document_id)
-        elif point is not None:
+        elif point is not None and point.document_id:
             suspects.add(point.document_id)
-    _add_suspects(runtime, version, result, sorted(suspects))
-    result.broken += [i for i in runtime.graph.unreachable_sections(tag) if i not in set(result.broken)]
+        elif point is not None:
+            result.stray.append(point.section_id)
+            result.documents.add("")
+    suspects |= runtime.graph.inconsistent_documents(tag)
+    say(result.graph_total)
+    found = compare_documents(runtime, version, sorted(suspects), with_vectors=with_vectors)
+    # The merge counted the sections, but not the strays.
+    result.vector_total += len(found.stray)
+    result.widen(found)
+    _add_other_versions(runtime, version, tag, result)
     return result
 
 
-def _add_suspects(runtime: Runtime, version: EmbeddingVersion, result: Comparison, suspects: list[str]) -> None:
-    for start in range(0, len(suspects), _DOCUMENTS_AT_ONCE):
-        for document_id in suspects[start : start + _DOCUMENTS_AT_ONCE]:
-            found = _compare_settled(runtime, version, document_id)
-            # Totals were counted by the merge, which saw the missing as absent and the strays not at all.
-            found.graph_total, found.vector_total = 0, len(found.stray)
-            result.add(found)
+def _points_of_dataset(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, with_vectors: bool
+) -> Iterator[StoredPoint]:
+    if runtime.vectors.exists(version):
+        yield from map(examined, runtime.vectors.scroll(version, tag=tag, with_vectors=with_vectors))
+
+
+def other_versions(runtime: Runtime, version: EmbeddingVersion, tag: str) -> list[EmbeddingVersion]:
+    """Return the embedding versions that have a collection but that the dataset neither uses nor builds."""
+    dataset = runtime.graph.dataset(tag) or {}
+    used = {version.name, dataset.get("embedding_version"), dataset.get("building")}
+    names = (collection.removeprefix(COLLECTION_PREFIX) for collection in runtime.vectors.collections())
+    return [replace(version, name=name) for name in names if name not in used]
+
+
+def _add_other_versions(runtime: Runtime, version: EmbeddingVersion, tag: str, result: Comparison) -> None:
+    for other in other_versions(runtime, version, tag):
+        for point in runtime.vectors.scroll(other, tag=tag):
+            result.other_version.append(point.section_id)
+            result.documents.add(point.document_id)
 
 
 def _merge(
     left: Iterable[LiveSection], right: Iterable[StoredPoint]
 ) -> Iterator[tuple[LiveSection | None, StoredPoint | None]]:
-    """Merge two streams sorted by `section_id` into pairs; None stands for the side that lacks an id."""
+    """Merge two streams sorted by `section_id` into pairs; None stands for the side that lacks an id.
+
+    The graph orders ids as text and Qdrant as numbers: the same order, because they are lower-case UUIDs of one length.
+    """
     lefts, rights = iter(left), iter(right)
     a, b = next(lefts, None), next(rights, None)
     while a is not None or b is not None:

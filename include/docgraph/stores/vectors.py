@@ -18,7 +18,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from docgraph.errors import StoreUnavailableError, WorldError
-from docgraph.model.documents import EmbeddingVersion, Point, StoredPoint
+from docgraph.model.documents import COLLECTION_PREFIX, EmbeddingVersion, Point, StoredPoint
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -148,6 +148,24 @@ class VectorStore:
         )
 
     @_translated
+    def delete_unowned(self, version: EmbeddingVersion, section_ids: Sequence[str], document_id: str) -> None:
+        """Delete those of the points that say they belong to `document_id`, which can be no document's id.
+
+        No attempt ever stages such a point, and whoever stages the section anew changes what the condition looks at.
+        """
+        owner: list[models.Condition] = [_match("document_id", document_id)]
+        if not document_id:
+            owner.append(models.IsEmptyCondition(is_empty=models.PayloadField(key="document_id")))
+        condition = models.Filter(must=[models.HasIdCondition(has_id=list(section_ids))], should=owner)
+        self._client.delete(version.collection, points_selector=models.FilterSelector(filter=condition), wait=True)
+
+    @_translated
+    def collections(self) -> list[str]:
+        """Return the names of the collections of all embedding versions."""
+        names = (each.name for each in self._client.get_collections().collections)
+        return sorted(name for name in names if name.startswith(COLLECTION_PREFIX))
+
+    @_translated
     def retrieve(
         self, version: EmbeddingVersion, section_ids: Sequence[str], *, with_vectors: bool = False
     ) -> dict[str, StoredPoint]:
@@ -169,14 +187,17 @@ class VectorStore:
         *,
         tag: str | None = None,
         document_id: str | None = None,
+        document_ids: Sequence[str] | None = None,
         with_vectors: bool = False,
     ) -> Iterator[StoredPoint]:
-        """Yield the points of a dataset or a document in the order of their ids, a page at a time."""
+        """Yield the points of a dataset, a document or several documents in the order of their ids, a page at a time."""
         must: list[models.Condition] = []
         if tag is not None:
             must.append(_match("tag", tag))
         if document_id is not None:
             must.append(_match("document_id", document_id))
+        if document_ids is not None:
+            must.append(models.FieldCondition(key="document_id", match=models.MatchAny(any=list(document_ids))))
         offset: Any = None
         while True:
             records, offset = self._page(version.collection, models.Filter(must=must), offset, with_vectors)

@@ -82,7 +82,7 @@ def drift_of(comparison: Comparison) -> Drift:
         stray=tuple(comparison.stray),
         staged=len(comparison.staged),
         mismatched=tuple(comparison.mismatched),
-        broken=tuple(comparison.broken),
+        broken=tuple(comparison.inconsistent),
         unsettled=tuple(comparison.unsettled),
         checked=comparison.graph_total,
     )

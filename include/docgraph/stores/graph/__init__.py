@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from docgraph.stores.graph.auditing import Auditing
 from docgraph.stores.graph.commits import Commits
-from docgraph.stores.graph.reading import Reading
 from docgraph.stores.graph.schema import Schema
 
 __all__ = ["GraphStore"]
 
 
-class GraphStore(Schema, Commits, Reading, Auditing):
+class GraphStore(Schema, Commits, Auditing):
     """Neo4j as docgraph uses it: the truth about which sections exist."""

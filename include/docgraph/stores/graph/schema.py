@@ -8,6 +8,11 @@ from docgraph.stores.graph.base import Base
 SCHEMA_VERSION = 1
 FULLTEXT_INDEX = "section_text"
 
+CREATE_FULLTEXT = (
+    f"CREATE FULLTEXT INDEX {FULLTEXT_INDEX} IF NOT EXISTS FOR (s:Section) "
+    "ON EACH [s.tag_token, s.heading_text, s.text, s.identifiers] "
+    "OPTIONS {indexConfig: {`fulltext.analyzer`: 'standard-no-stop-words', `fulltext.eventually_consistent`: false}}"
+)
 #: Statements that make an empty database one of version 1. Each is safe to repeat.
 STATEMENTS = (
     "CREATE CONSTRAINT meta_name IF NOT EXISTS FOR (m:Meta) REQUIRE m.name IS UNIQUE",
@@ -22,9 +27,7 @@ STATEMENTS = (
     "CREATE INDEX entity_name IF NOT EXISTS FOR (e:Entity) ON (e.tag, e.kind, e.name)",
     "CREATE INDEX entity_relation IF NOT EXISTS FOR ()-[r:RELATES]-() ON (r.section_id)",
     "CREATE INDEX link_section IF NOT EXISTS FOR ()-[r:LINKS_TO]-() ON (r.section_id)",
-    f"CREATE FULLTEXT INDEX {FULLTEXT_INDEX} IF NOT EXISTS FOR (s:Section) "
-    "ON EACH [s.tag_token, s.heading_text, s.text, s.identifiers] "
-    "OPTIONS {indexConfig: {`fulltext.analyzer`: 'standard-no-stop-words', `fulltext.eventually_consistent`: false}}",
+    CREATE_FULLTEXT,
 )
 
 
@@ -54,3 +57,13 @@ class Schema(Base):
             self._write(statement)
         self._write("CALL db.awaitIndexes(120)")
         self._write("MERGE (m:Meta {name: 'docgraph'}) SET m.schema = $schema", schema=SCHEMA_VERSION)
+
+    def rebuild_fulltext(self) -> None:
+        """Drop the full-text index and build it again from the Section nodes; until it is online, searches by word fail.
+
+        Raises:
+            WorldError: it was not online after two minutes; the server goes on building it.
+        """
+        self._write(f"DROP INDEX {FULLTEXT_INDEX} IF EXISTS")
+        self._write(CREATE_FULLTEXT)
+        self._write("CALL db.awaitIndexes(120)")

@@ -14,6 +14,7 @@ from ingestion_service.dispatcher import Dispatcher
 from ingestion_service.duties import LEASE_SECONDS, Duties, Duty
 from ingestion_service.gate import Gatekeeper
 from ingestion_service.metrics import ServiceMetrics
+from ingestion_service.preparation import Preparation
 from ingestion_service.reaper import Reaper
 from ingestion_service.runtime import DoorRuntime
 from ingestion_service.stage_times import StageTimes
@@ -22,6 +23,7 @@ from ingestion_service.triggering import Trigger
 LEASE = "sidecar"
 REAPER_INTERVAL = 5.0
 STAGE_TIMES_INTERVAL = 5.0
+PREPARATION_INTERVAL = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Service:
                 Duty("dispatcher", config.dispatch.interval_seconds, dispatcher.tick),
                 Duty("reaper", REAPER_INTERVAL, reaper.tick),
                 Duty("gate", config.gate.interval_seconds, gatekeeper.tick),
+                Duty("preparation", PREPARATION_INTERVAL, Preparation(runtime).tick, leased=False),
                 Duty("stage-times", STAGE_TIMES_INTERVAL, stage_times.tick, leased=False),
             ],
             self.metrics,

@@ -33,9 +33,9 @@ class ParseOptions:
                 f"section_budget={self.section_budget} and heading_budget={self.heading_budget} can't be used: the first is 32 to "
                 f"{MODEL_PIECES} word pieces (the model's limit), the second 8 to half of the first."
             )
-        if not 0 <= self.min_part <= self.section_budget // 4:
+        if not 0 <= self.min_part <= self.section_budget // 3:
             raise ConfigurationError(
-                f"min_part={self.min_part} can't be used: it is 0 to a quarter of section_budget={self.section_budget}."
+                f"min_part={self.min_part} can't be used: it is 0 to a third of section_budget={self.section_budget}."
             )
 
     def digest(self) -> str:

@@ -1,0 +1,79 @@
+"""Builders of documents for the tests of formats: deterministic prose, and documents whose every word is told apart."""
+
+from __future__ import annotations
+
+import random
+
+from docgraph.formats import ParseOptions, parse
+from docgraph.model.documents import ParsedDocument
+from docgraph.model.identity import document_id
+
+_SYLLABLES = [
+    "ba",
+    "ce",
+    "di",
+    "fo",
+    "gu",
+    "la",
+    "me",
+    "ni",
+    "po",
+    "ru",
+    "sa",
+    "te",
+    "vi",
+    "wo",
+    "za",
+    "ker",
+    "lin",
+    "mor",
+    "tan",
+]
+
+
+def read(
+    text: str | bytes,
+    *,
+    name: str = "guide/page.md",
+    content_type: str = "text/markdown",
+    options: ParseOptions | None = None,
+) -> ParsedDocument:
+    """Parse a text as the document `upload:///<name>` of the dataset `docs`."""
+    uri = f"upload:///{name}"
+    data = text if isinstance(text, bytes) else text.encode()
+    return parse(
+        data,
+        document_id=document_id("docs", uri),
+        source_uri=uri,
+        tag="docs",
+        content_type=content_type,
+        options=options,
+    )
+
+
+def texts(parsed: ParsedDocument) -> list[str]:
+    return [section.text for section in parsed.sections]
+
+
+def ids(parsed: ParsedDocument) -> list[str]:
+    return [section.section_id for section in parsed.sections]
+
+
+class Prose:
+    """Made-up prose, the same for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def word(self) -> str:
+        return "".join(self.random.choices(_SYLLABLES, k=self.random.randint(1, 3)))
+
+    def sentence(self) -> str:
+        words = [self.word() for _ in range(self.random.randint(5, 18))]
+        return " ".join(words).capitalize() + "."
+
+    def paragraph(self, most: int = 5) -> str:
+        return " ".join(self.sentence() for _ in range(self.random.randint(1, most)))
+
+    def paragraphs(self, number: int) -> list[str]:
+        return [self.paragraph() for _ in range(number)]

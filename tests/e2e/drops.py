@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,15 +119,27 @@ def summaries(states: Sequence[JobState]) -> list[str]:
     return [f"{s.job.source_uri} {s.status} {s.stage} {s.outcome}{s.error}" for s in states]
 
 
-def page(title: str, sections: int, seed: str, sentences: int = 1) -> str:
+def page(title: str, sections: int, seed: str) -> str:
     """A document of `sections` sections, unlike those of any other seed."""
     body = "".join(
-        f"## Topic {number} of {title}\n\n"
-        + "".join(
-            f"The setting `{seed}.option_{number}_{sentence}` of {title} limits concurrent background connections to {number * 7}. "
-            for sentence in range(sentences)
-        )
-        + "\n\n"
+        f"## Topic {number} of {title}\n\nThe setting `{seed}.option_{number}` of {title} limits connections to {number * 7}.\n\n"
         for number in range(sections)
     )
     return f"# {title}\n\n{body}"
+
+
+_VOCABULARY = (
+    "authentication background certificate configuration connection database deployment documentation environment "
+    "infrastructure instance maintenance memory migration network operation parameter password performance permission "
+    "processing production protocol recovery replication repository schedule security service storage threshold update"
+)
+
+
+def reference(seed: str, sections: int, words: int) -> str:
+    """A long reference: each section has `words` words, about nine bytes each, and stays in one piece."""
+    draw = random.Random(seed)
+    parts = [f"# Reference {seed}\n"]
+    for number in range(sections):
+        text = " ".join(draw.choices(_VOCABULARY.split(), k=words)).capitalize()
+        parts.append(f"## Topic {number} of Reference\n\n{text}.\n")
+    return "\n".join(parts)

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from e2e.drops import Drops, page, report_of, summaries, wait_for
+from e2e.drops import Drops, page, reference, report_of, summaries, wait_for
 
 from docgraph import reporting
 from docgraph.model.documents import EmbeddingVersion
@@ -130,7 +130,7 @@ def test_files_dropped_again_unchanged_cost_nothing_and_change_nothing(drops: Dr
 def test_three_megabytes_of_markdown_are_ingested_without_drift_and_answer_at_once(
     drops: Drops, version: EmbeddingVersion, record_property: Note
 ) -> None:
-    text = page("Reference", 3000, f"reference{drops.tag}", sentences=7)
+    text = reference(drops.tag, 3000, 106)
     assert len(text.encode()) >= 3 * MEGABYTE
     began = drops.drop({"reference.md": text})
     (state,) = drops.ended(1, 540)

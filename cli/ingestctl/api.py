@@ -174,6 +174,12 @@ class ServiceClient:
         """Return the evidence for a query."""
         return self._json("GET", "/v1/search", params={"q": query, "tag": tag, **_given(**filters)})
 
+    def explain(self, addresses: Sequence[str], tag: str | None, checksum: str) -> dict[str, Any]:
+        """Return the way of the document at the first of the addresses that is known, link by link."""
+        return self._json(
+            "GET", "/v1/explain", params={"uri": list(addresses), **_given(tag=tag, checksum=checksum or None)}
+        )
+
     def datasets(self) -> list[dict[str, Any]]:
         """Return all datasets."""
         answer = self._any_json("GET", "/v1/datasets")

@@ -12,7 +12,20 @@ from typing import Annotated
 
 import typer
 
-from ingestctl.commands import cancel, datasets, ingest, mcp, ready, report, resume, search, status, tail, version
+from ingestctl.commands import (
+    cancel,
+    datasets,
+    explain,
+    ingest,
+    mcp,
+    ready,
+    report,
+    resume,
+    search,
+    status,
+    tail,
+    version,
+)
 from ingestctl.commands._options import EPILOG
 from ingestctl.errors import ExitCode
 from ingestctl.shell import Shell
@@ -55,7 +68,7 @@ def options(
     shell.service_url, shell.home, shell.debug = service, home, debug
 
 
-for module in (ingest, status, tail, cancel, resume, report, search, datasets, ready, mcp, version):
+for module in (ingest, status, tail, cancel, resume, report, search, datasets, ready, explain, mcp, version):
     module.register(app)
 
 

@@ -167,6 +167,15 @@ class Jobs:
         answers = self._server.call_many([("HGET", keys.document(each), "version") for each in document_ids])
         return {each: int(answer) for each, answer in zip(document_ids, answers, strict=True) if answer}
 
+    def newest(self, document_id: str) -> JobState | None:
+        """Return the job that last asked for a document; None where none did or retention has removed it.
+
+        Requests that were rejected before they became jobs of the document are not among them: `find` lists those.
+        """
+        job_id = self._server.call("HGET", keys.document(document_id), "job_id")
+        states = self.get_many([job_id]) if job_id else []
+        return states[0] if states else None
+
     def get(self, job_id: str) -> JobState:
         """Return a job.
 

@@ -90,6 +90,18 @@ class DispatchConfig(_Strict):
     max_jobs_per_run: int = Field(default=1000, ge=1)
 
 
+class RetentionConfig(_Strict):
+    """How long what is no longer needed is kept, in days. Progress events expire by themselves a week after their job."""
+
+    final_jobs_days: float = Field(default=30.0, gt=0)
+    #: Artifacts and vectors of stages that no live job refers to, since they were last used.
+    artifacts_days: float = Field(default=14.0, gt=0)
+    #: Bytes that no live document was made from and no job refers to, since they were last used.
+    snapshots_days: float = Field(default=30.0, gt=0)
+    #: Reports; the latest of each dataset stays.
+    reports_days: float = Field(default=90.0, gt=0)
+
+
 class IngestConfig(_Strict):
     """The whole of `config/ingest.yaml`."""
 
@@ -99,6 +111,7 @@ class IngestConfig(_Strict):
     watch: WatchConfig = WatchConfig()
     gate: GateConfig = GateConfig()
     dispatch: DispatchConfig = DispatchConfig()
+    retention: RetentionConfig = RetentionConfig()
     datasets: dict[str, DatasetConfig] = Field(default_factory=dict)
 
     @field_validator("datasets")

@@ -20,13 +20,15 @@ from docgraph.errors import EmbeddingVersionError
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.jobs import STAGES, JobState, JobStatus, Outcome, now
 from docgraph.model.verdict import Drift, Verdict
-from docgraph.parity.compare import compare_dataset, compare_documents
+from docgraph.parity.compare import Comparison, compare_dataset, compare_documents
 from docgraph.reporting import build_report, read_report, write_report
 from docgraph.runtime import Runtime
 from docgraph.stages.work import pipeline_fingerprint, target_versions
 from docgraph.verdict import drift_of, judge
 
 logger = logging.getLogger(__name__)
+#: Newest jobs of a dataset among which its failed ones are looked for.
+_JOBS_LOOKED_AT = 20_000
 _PACKAGES = {"airflow": "apache-airflow-core", "neo4j_driver": "neo4j", "qdrant_client": "qdrant-client"}
 
 
@@ -132,18 +134,70 @@ def _announce(runtime: Runtime, tag: str, jobs: Sequence[JobState], verdict: Ver
     """Tell the jobs where their report is, and everybody what the verdict is; the report is on disk before."""
     path = str(folder)
     runtime.state.jobs.set_report([state.job.job_id for state in jobs], path)
+    set_readiness(runtime, tag, verdict, folder.name)
+    message = "ready_for_queries=true" if verdict.ready else "ready_for_queries=false"
+    for state in jobs:
+        runtime.state.events.append(state.job.job_id, "report", "published", message=message)
+
+
+def set_readiness(runtime: Runtime, tag: str, verdict: Verdict, report_id: str) -> None:
+    """Let health checks and searches know the verdict on a dataset."""
     runtime.state.readiness.set(
         tag,
         {
             "ready": "true" if verdict.ready else "false",
             "reasons": ", ".join(reason.code for reason in verdict.reasons),
-            "report": folder.name,
+            "report": report_id,
             "drift_pct": "" if verdict.drift is None else f"{verdict.drift.pct:.4f}",
             "documents": str(verdict.counts.get("documents", 0)),
             "sections": str(verdict.counts.get("sections_graph", 0)),
             "at": now(),
         },
     )
-    message = "ready_for_queries=true" if verdict.ready else "ready_for_queries=false"
-    for state in jobs:
-        runtime.state.events.append(state.job.job_id, "report", "published", message=message)
+
+
+def publish_audit(
+    runtime: Runtime, tag: str, comparison: Comparison, *, run_id: str, dag_id: str, seconds: float
+) -> tuple[Verdict, str]:
+    """Judge a dataset without a run of jobs, write the report, and set the readiness; returns the verdict and the report's id.
+
+    Documents whose newest job failed speak against the dataset as they do after a run.
+
+    Raises:
+        WorldError: a store can't be reached, so that nothing can be proved.
+    """
+    verdict = judge(
+        tag,
+        graph=runtime.graph,
+        vectors=runtime.vectors,
+        embedder=runtime.embedder,
+        config=runtime.config,
+        jobs=_failed_last(runtime, tag),
+        drift=drift_of(comparison),
+    )
+    report = build_report(
+        tag=tag,
+        run_id=run_id,
+        dag_id=dag_id,
+        jobs=(),
+        verdict=verdict,
+        stage_seconds=dict.fromkeys(STAGES, 0.0),
+        total_seconds=seconds,
+        versions=_versions(runtime),
+        config_hash=runtime.config.digest,
+    )
+    folder = write_report(runtime.settings.reports_root, report)
+    set_readiness(runtime, tag, verdict, folder.name)
+    return verdict, folder.name
+
+
+def _failed_last(runtime: Runtime, tag: str) -> list[JobState]:
+    """Return the failed jobs after which nothing else was asked for their documents."""
+    jobs = runtime.state.jobs
+    failed = {state.document_id for state in jobs.find(tag=tag, status=JobStatus.FAILED, limit=_JOBS_LOOKED_AT)}
+    newest: dict[str, JobState] = {}
+    if failed:
+        for state in jobs.find(tag=tag, limit=_JOBS_LOOKED_AT):
+            if state.document_id in failed:
+                newest.setdefault(state.document_id, state)
+    return [state for state in newest.values() if state.status is JobStatus.FAILED]

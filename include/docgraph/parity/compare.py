@@ -123,12 +123,13 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """What one document showed, and whether it moved meanwhile."""
 
+    document: Committed
     found: Comparison
-    fence: int
-    owner: str
+    #: The highest fence among the document's points, and those that hold the place of one.
+    highest_fence: int
     moved: bool
 
 
@@ -153,14 +154,14 @@ def _compare_settled(
     runtime: Runtime, version: EmbeddingVersion, document_ids: Sequence[str], with_vectors: bool
 ) -> Comparison:
     whole = Comparison(scope="documents")
-    pending: dict[str, _Look | None] = dict.fromkeys(document_ids)
+    pending: dict[str, Look | None] = dict.fromkeys(document_ids)
     for _ in range(MAX_ROUNDS):
-        for document_id, look in _look(runtime, version, list(pending), with_vectors).items():
-            if not look.moved and (look.found.is_equal or look == pending[document_id]):
-                whole.add(look.found)
+        for document_id, seen in look(runtime, version, list(pending), with_vectors=with_vectors).items():
+            if not seen.moved and (seen.found.is_equal or seen == pending[document_id]):
+                whole.add(seen.found)
                 del pending[document_id]
             else:
-                pending[document_id] = None if look.moved else look
+                pending[document_id] = None if seen.moved else seen
         if not pending:
             return whole
         time.sleep(PAUSE)
@@ -169,32 +170,36 @@ def _compare_settled(
     return whole
 
 
-def _look(
-    runtime: Runtime, version: EmbeddingVersion, document_ids: Sequence[str], with_vectors: bool
-) -> dict[str, _Look]:
-    """Compare each of the documents once."""
+def look(
+    runtime: Runtime, version: EmbeddingVersion, document_ids: Sequence[str], *, with_vectors: bool
+) -> dict[str, Look]:
+    """Compare each of the documents once; what is found wrong may be a torn read."""
     before = runtime.graph.committed_many(document_ids)
     hashes = runtime.graph.section_hashes(document_ids, with_text=with_vectors)
     tags = runtime.graph.tags_of(document_ids)
     points = points_of(runtime, version, document_ids, with_vectors=with_vectors)
     found = {i: compare_one(before[i], hashes[i], points[i], tag=tags.get(i)) for i in document_ids}
-    lost = [section for each in found.values() for section in each.missing]
-    if lost and runtime.vectors.exists(version):
-        # A point whose payload names another document is there all the same, and wrong rather than missing.
-        there = runtime.vectors.retrieve(version, lost)
-        for each in found.values():
-            each.payload = sorted([*each.payload, *(i for i in each.missing if i in there)])
-            each.missing = [i for i in each.missing if i not in there]
+    # A point whose payload names another document is there all the same: wrong rather than missing.
+    misplaced = _retrieve(runtime, version, [section for each in found.values() for section in each.missing])
+    looks = {}
     after = runtime.graph.committed_many(document_ids)
-    return {
-        i: _Look(
-            found[i],
-            after[i].fence,
-            after[i].owner,
-            (before[i].fence, before[i].owner) != (after[i].fence, after[i].owner),
+    for i in document_ids:
+        here = [misplaced[section] for section in found[i].missing if section in misplaced]
+        found[i].payload = sorted([*found[i].payload, *(point.section_id for point in here)])
+        found[i].missing = [section for section in found[i].missing if section not in misplaced]
+        looks[i] = Look(
+            document=after[i],
+            found=found[i],
+            highest_fence=max((point.fence for point in [*points[i], *here]), default=0),
+            moved=(before[i].fence, before[i].owner) != (after[i].fence, after[i].owner),
         )
-        for i in document_ids
-    }
+    return looks
+
+
+def _retrieve(runtime: Runtime, version: EmbeddingVersion, section_ids: Sequence[str]) -> dict[str, StoredPoint]:
+    if not section_ids or not runtime.vectors.exists(version):
+        return {}
+    return runtime.vectors.retrieve(version, section_ids)
 
 
 def points_of(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from docgraph.errors import StaleAttemptError, WorldError
-from docgraph.model.documents import EmbeddingVersion, Point, embedded_text
+from docgraph.model.documents import EmbeddingVersion, Point, Section
 from docgraph.model.identity import text_hash, vector_hash
 from docgraph.model.protocol import Attempt, CommitDecision, may_sweep
-from docgraph.parity.compare import Comparison, compare_one
+from docgraph.parity.compare import Comparison, compare_one, look
 from docgraph.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def verify_generation(runtime: Runtime, version: EmbeddingVersion, document_id: 
     Ends without a word when the document has moved on to another attempt: verifying is that one's duty then.
 
     Raises:
+        StaleAttemptError: others kept committing while points were mended.
         WorldError: points still differ after they were mended.
     """
     found = _compare(runtime, version, document_id, attempt)
@@ -39,79 +41,117 @@ def verify_generation(runtime: Runtime, version: EmbeddingVersion, document_id: 
         len(found.missing),
         len(found.mismatched),
     )
-    if found.mismatched:
-        # The upsert's condition respects a point of the same fence, however wrong it is: mend under a higher one.
-        repair_document(runtime, version, document_id)
-        return
-    stage_from_graph(runtime, version, attempt, found.missing)
-    again = _compare(runtime, version, document_id, attempt)
-    if again is not None and (again.missing or again.mismatched):
-        raise WorldError(
-            f"Document {document_id}: {len(again.missing) + len(again.mismatched)} points still differ from the graph "
-            "after they were staged again; look at Qdrant's log, then run `ingestctl repair`."
-        )
+    if not found.mismatched:
+        stage_from_graph(runtime, version, attempt, found.missing)
+        again = _compare(runtime, version, document_id, attempt)
+        if again is None or not (again.missing or again.mismatched):
+            return
+    # The upsert's condition respects a point of the same or a higher fence, however wrong it is: mend above all of them.
+    repair_document(runtime, version, document_id)
 
 
-def repair_document(runtime: Runtime, version: EmbeddingVersion, document_id: str) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What was done to one document's points."""
+
+    document_id: str
+    #: What was found before.
+    found: Comparison
+    #: Points that were embedded from the graph's text and staged again.
+    restaged: int = 0
+    #: Points that were removed: strays, and garbage of attempts that never committed.
+    removed: int = 0
+
+
+def repair_document(
+    runtime: Runtime,
+    version: EmbeddingVersion,
+    document_id: str,
+    *,
+    tag: str = "",
+    others: Sequence[EmbeddingVersion] = (),
+) -> Mended:
     """Make one document's points equal its generation, garbage of attempts that never committed included.
 
-    Commits a new fence above every fence found, with the generation unchanged, and mends and sweeps under it; returns
-    what the last comparison found, which is equal.
+    Commits a new fence above every fence found, with the generation unchanged, and mends and sweeps under it. Also swept
+    are the document's points in `others`, embedding versions that its dataset does not use. A section whose node is
+    broken in the graph has no text to embed: that is not mended here. `tag` is for a document that the graph does not know.
 
     Raises:
         StaleAttemptError: others kept committing; ask again.
         WorldError: the points still differ afterwards.
     """
     for _ in range(MAX_ROUNDS):
-        document = runtime.graph.committed(document_id)
-        points = list(runtime.vectors.scroll(version, document_id=document_id, with_vectors=True))
-        hashes = runtime.graph.section_hashes([document_id])[document_id]
-        found = compare_one(document, hashes, points)
-        if found.is_equal and not found.staged:
-            return found
-        highest = max([document.fence, *(point.fence for point in points)])
+        seen = look(runtime, version, [document_id], with_vectors=True)[document_id]
+        if seen.moved:
+            continue
+        document, found = seen.document, seen.found
+        foreign = [p for other in others for p in runtime.vectors.scroll(other, document_id=document_id)]
+        wrong, surplus = _to_mend(found), len(found.stray) + len(found.staged) + len(foreign)
+        if not wrong and not surplus:
+            return Mended(document_id, found)
+        highest = max([document.fence, seen.highest_fence, *(point.fence for point in foreign)])
         fence = runtime.state.jobs.next_fence(document_id, highest)
         attempt = Attempt(document_id, uuid.uuid4().hex, fence, document.version, document.generation)
-        tag = _tag_of(runtime, document_id, [point.tag for point in points])
         result = runtime.graph.advance_fence(
-            document_id, tag, fence=fence, owner=attempt.owner, generation=document.generation
+            document_id,
+            runtime.graph.tags_of([document_id]).get(document_id) or tag,
+            fence=fence,
+            owner=attempt.owner,
+            generation=document.generation,
         )
         if result.decision is not CommitDecision.COMMIT:
             continue
-        stage_from_graph(runtime, version, attempt, [*found.missing, *found.mismatched])
+        stage_from_graph(runtime, version, attempt, wrong)
         if may_sweep(runtime.graph.committed(document_id), fence, attempt.owner):
             runtime.vectors.sweep(version, document_id, fence, document.generation)
+            for other in others:
+                runtime.vectors.sweep(other, document_id, fence, ())
         again = _compare(runtime, version, document_id, attempt)
         if again is None:
             continue
-        if not again.is_equal:
+        if left := [*_to_mend(again), *again.stray]:
             raise WorldError(
-                f"Document {document_id} still differs after its repair: {len(again.missing)} points missing, "
-                f"{len(again.mismatched)} wrong, {len(again.stray)} stray, {len(again.broken)} sections broken in the graph. "
-                "Where the graph itself is broken, ingest the document again."
+                f"Document {document_id}: {len(left)} points still differ from the graph after their repair "
+                f"({', '.join(left[:3])}); look at Qdrant's log, then run `ingestctl repair` again."
             )
-        return again
+        return Mended(document_id, found, restaged=len(wrong), removed=surplus)
     raise StaleAttemptError(f"Document {document_id} kept changing while it was repaired; run the repair again.")
+
+
+def _to_mend(found: Comparison) -> list[str]:
+    """Return the sections whose points must be staged again, as far as the graph has their text."""
+    broken = set(found.broken)
+    return [i for i in dict.fromkeys([*found.missing, *found.mismatched]) if i not in broken]
 
 
 def stage_from_graph(runtime: Runtime, version: EmbeddingVersion, attempt: Attempt, section_ids: Sequence[str]) -> None:
     """Embed sections from their text in the graph and upsert them, conditionally, under the attempt's fence."""
-    sections = runtime.graph.sections(sorted(set(section_ids)))
+    found = runtime.graph.sections(sorted(set(section_ids))).values()
+    for tag in sorted({section.tag for section in found}):
+        sections = [Section(s.section_id, s.heading_path, s.text, s.occurrence) for s in found if s.tag == tag]
+        stage_sections(runtime, version, attempt, tag, sections)
+
+
+def stage_sections(
+    runtime: Runtime, version: EmbeddingVersion, attempt: Attempt, tag: str, sections: Sequence[Section]
+) -> None:
+    """Embed sections and upsert them, conditionally, under the attempt's fence; texts of like length go together."""
     size = runtime.config.pipeline.embed_batch
-    rows = sorted(sections.values(), key=lambda row: row.section_id)
-    for start in range(0, len(rows), size):
-        batch = rows[start : start + size]
-        vectors = runtime.embedder.embed([embedded_text(row.heading_path, row.text) for row in batch])
+    ordered = sorted(sections, key=lambda section: (len(section.text), section.section_id))
+    for start in range(0, len(ordered), size):
+        batch = ordered[start : start + size]
+        vectors = runtime.embedder.embed([section.embedded_text for section in batch])
         points = [
             Point(
-                section_id=row.section_id,
+                section_id=section.section_id,
                 document_id=attempt.document_id,
-                tag=row.tag,
+                tag=tag,
                 vector=vector.tolist(),
-                text_hash=text_hash(row.heading_path, row.text),
+                text_hash=text_hash(section.heading_path, section.text),
                 vector_hash=vector_hash(vector.tolist()),
             )
-            for row, vector in zip(batch, vectors, strict=True)
+            for section, vector in zip(batch, vectors, strict=True)
         ]
         runtime.vectors.stage(version, points, attempt.fence)
 
@@ -126,10 +166,3 @@ def _compare(runtime: Runtime, version: EmbeddingVersion, document_id: str, atte
     found = compare_one(document, hashes, points)
     # A commit between the reads above would make a sound document look wrong.
     return found if may_sweep(runtime.graph.committed(document_id), attempt.fence, attempt.owner) else None
-
-
-def _tag_of(runtime: Runtime, document_id: str, tags_of_points: Sequence[str]) -> str:
-    known = runtime.graph.documents([document_id])
-    if document_id in known:
-        return str(known[document_id]["tag"])
-    return tags_of_points[0] if tags_of_points else ""

@@ -79,6 +79,8 @@ def summary(report: Mapping[str, Any]) -> str:
     outcomes = [f"{counts[name]:,} {name}" for name in (*map(str, Outcome), "failed", "cancelled") if counts[name]]
     done = f"{counts['completed']:,} of {counts['jobs']:,} jobs completed"
     did = f"{done} ({', '.join(outcomes)})" if outcomes else done
+    if not counts["jobs"]:
+        did = "audited"
     drift = "not compared" if report["drift_pct"] is None else f"drift {report['drift_pct']:.2f} %"
     verdict = "ready for queries" if report["ready_for_queries"] else f"not ready ({_reasons(report['reasons'])})"
     return (

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -76,6 +77,28 @@ def write_index(reports_root: Path) -> None:
     """Write `index.md` and `index.html` anew: after a report was written, or old ones were removed."""
     with _locked(reports_root):
         _write_index(reports_root)
+
+
+def remove_reports(reports_root: Path, older_than_seconds: float) -> int:
+    """Remove the reports that are older than this, but for the latest of each dataset, and what a crash left; return how many."""
+    if not reports_root.is_dir():
+        return 0
+    removed = 0
+    with _locked(reports_root):
+        kept = {os.readlink(entry) for entry in os.scandir(reports_root) if entry.is_symlink()}
+        for entry in list(os.scandir(reports_root)):
+            if _REPORT_ID.fullmatch(entry.name) and entry.name not in kept and _age(entry.name) > older_than_seconds:
+                shutil.rmtree(entry.path)
+                removed += 1
+        if removed:
+            _write_index(reports_root)
+    return removed
+
+
+def _age(report_id: str) -> float:
+    """Seconds since the report with this id was written."""
+    written = datetime.strptime(report_id, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    return (datetime.now(UTC) - written).total_seconds()
 
 
 def _write_index(reports_root: Path) -> None:

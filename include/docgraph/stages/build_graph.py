@@ -98,16 +98,21 @@ def commit_request(work: Work, attempt: Attempt, committed: Committed) -> Commit
         removed=difference.removed,
         rows=rows,
         entities={e.entity_id: (e.kind, e.name) for e in extraction.entities if e.entity_id in spoken_of},
-        properties={
-            "title": parsed.title,
-            "content_type": parsed.content_type,
-            "front_matter": json.dumps(dict(parsed.front_matter), ensure_ascii=False, sort_keys=True),
-            "levels": [place.level for place in parsed.places],
-            "starts": [place.start for place in parsed.places],
-            "ends": [place.end for place in parsed.places],
-            "anchors": [place.anchor for place in parsed.places],
-        },
+        properties=document_properties(parsed),
     )
+
+
+def document_properties(parsed: ParsedDocument) -> dict[str, object]:
+    """Return what the Document node keeps beside its generation; the lists are parallel to it."""
+    return {
+        "title": parsed.title,
+        "content_type": parsed.content_type,
+        "front_matter": json.dumps(dict(parsed.front_matter), ensure_ascii=False, sort_keys=True),
+        "levels": [place.level for place in parsed.places],
+        "starts": [place.start for place in parsed.places],
+        "ends": [place.end for place in parsed.places],
+        "anchors": [place.anchor for place in parsed.places],
+    }
 
 
 def section_rows(parsed: ParsedDocument, extraction: Extraction, wanted: Collection[str]) -> list[SectionRow]:

@@ -1,0 +1,67 @@
+"""Retention: what is no longer needed goes after the time that the configuration gives it.
+
+Nothing here touches the graph or the vectors: what they hold is what there is. Every collector leaves alone what was used
+lately, so that it may run while documents are being ingested.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from docgraph.model.jobs import JobState, JobStatus
+from docgraph.reporting import remove_reports
+from docgraph.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+_DAY = 86_400.0
+_JOBS = 1_000_000
+_LIVE = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
+#: They may be resumed, and need their bytes then; what their stages left can be made again.
+_RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How much went, by kind."""
+
+    jobs: int
+    artifacts: int
+    vectors: int
+    snapshots: int
+    reports: int
+
+    def as_json(self) -> dict[str, int]:
+        """Return the numbers."""
+        return asdict(self)
+
+
+def remove_expired(runtime: Runtime) -> Removed:
+    """Remove what is older than the configuration allows; repeated, it removes nothing more.
+
+    Raises:
+        WorldError: Redis or Neo4j can't be reached, or a file can't be removed. What is needed is not known then, and stays.
+    """
+    limits = runtime.config.retention
+    jobs = runtime.state.jobs.purge(limits.final_jobs_days * _DAY)
+    in_use = {
+        checkpoint.artifact
+        for state in _jobs(runtime, _LIVE)
+        for checkpoint in runtime.state.jobs.checkpoints(state.job.job_id).values()
+    }
+    # The journal's folder lies below the artifacts' root, hence first.
+    vectors = runtime.journal.collect(limits.artifacts_days * _DAY)
+    artifacts = runtime.artifacts.collect(in_use, limits.artifacts_days * _DAY)
+    wanted = runtime.graph.live_checksums()
+    wanted |= {state.job.checksum for state in _jobs(runtime, _LIVE + _RESUMABLE)}
+    snapshots = runtime.snapshots.collect({i for i in wanted if i}, limits.snapshots_days * _DAY)
+    reports = remove_reports(runtime.settings.reports_root, limits.reports_days * _DAY)
+    removed = Removed(jobs, artifacts, vectors, snapshots, reports)
+    logger.info("retention removed %s", removed)
+    return removed
+
+
+def _jobs(runtime: Runtime, statuses: tuple[JobStatus, ...]) -> Iterator[JobState]:
+    for status in statuses:
+        yield from runtime.state.jobs.find(status=status, limit=_JOBS)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from docgraph.errors import ConfigurationError, DocumentError
-from docgraph.extraction.findings import DocumentView, Extractor, Finding, Named
+from docgraph.extraction.findings import API_SYMBOL, CONFIG_KEY, DocumentView, Extractor, Finding, Named
 from docgraph.extraction.registry import extractors
 from docgraph.extraction.view import view_of
 from docgraph.model.documents import Entity, Extraction, Mention, ParsedDocument, Relation
@@ -77,7 +77,12 @@ def extract(parsed: ParsedDocument, options: ExtractOptions | None = None) -> Ex
             mentions[key] = Mention(section, entity(named).entity_id, rule)
         return True
 
-    for rule, finding in _findings(view, (options or ExtractOptions()).selected(), parsed.source_uri):
+    findings = list(_findings(view, (options or ExtractOptions()).selected(), parsed.source_uri))
+    # A dotted name looks like a symbol; where the document shows it to be a configuration key, it is one.
+    keys = {finding.entity.name for _, finding in findings if finding.entity.kind == CONFIG_KEY}
+    for rule, finding in findings:
+        if finding.entity.kind == API_SYMBOL and finding.entity.name in keys:
+            continue
         section = parsed.sections[finding.section].section_id
         ends = [finding.entity] if finding.target is None else [finding.entity, finding.target]
         if any(not 0 < len(end.name) <= _MAX_NAME for end in ends):

@@ -1,4 +1,4 @@
-"""Rules on error codes: those that tools print, and HTTP statuses."""
+"""Rules on error codes: those that tools print, and HTTP statuses of the classes 4xx and 5xx."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NOT_CODES = re.compile(
     r"(?:SHA|UTF|ISO|RFC|PEP|ES|MD|AES|RSA|CVE|H|EC|TLS|IPV|BASE|INT|UINT|FLOAT|CP|A|M|P|X|GH|PR|USB|PY|T|V|ECMA|IEEE|HTTP|TCP|UDP|GMT|UTC)-?\d+"
 )
 _HTTP = re.compile(
-    r"\bHTTP(?:/\d(?:\.\d)?)?\s+(?:status\s+(?:code\s+)?|error\s+|code\s+|response\s+)?`?([1-5]\d\d)\b`?(?!\.\d|[,\d]\d)"
-    r"|\bstatus(?:\s+code)?s?(?:\s+of)?\s+`?([1-5]\d\d)\b`?(?!\.\d|[,\d]\d)"
-    r"|(?<![\w.,$#/-])`?([345]\d\d)`?\s+(?:Bad Request|Unauthorized|Forbidden|Not Found|Method Not Allowed|Conflict|Gone|"
-    r"Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Timeout|Moved Permanently|"
-    r"Unprocessable Entity|Not Modified|Payload Too Large)\b",
+    r"\bHTTP(?:/\d(?:\.\d)?)?\s+(?:status\s+(?:code\s+)?|error\s+|code\s+|response\s+)?`?([45]\d\d)\b`?(?!\.\d|[,\d]\d)"
+    r"|\bstatus(?:\s+code)?s?(?:\s+of)?\s+`?([45]\d\d)\b`?(?!\.\d|[,\d]\d)"
+    r"|(?<![\w.,$#/-])`?([45]\d\d)`?\s+(?:Bad Request|Unauthorized|Forbidden|Not Found|Method Not Allowed|Conflict|Gone|"
+    r"Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Timeout|"
+    r"Unprocessable Entity|Payload Too Large)\b",
     re.IGNORECASE,
 )
 

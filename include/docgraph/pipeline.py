@@ -138,12 +138,14 @@ def _run_together(works: Sequence[Work]) -> None:
         with_document_errors(work, prepare)
     results = embed.run_batch(due)
     seconds = time.monotonic() - start
+    texts = sum(result.items for result in results.values() if isinstance(result, Checkpoint))
     for work, _ in due:
         result = results.get(work.job_id)
         if isinstance(result, DocumentError):
             _fail(work, result)
         elif result is not None:
-            _announce(work, replace(result, seconds=seconds))
+            # The documents shared the batches: each has its part of the time.
+            _announce(work, replace(result, seconds=seconds * result.items / texts if texts else 0.0))
 
 
 def with_document_errors(work: Work, step: Callable[[], None]) -> None:
@@ -178,8 +180,9 @@ def _is_done(work: Work, fingerprint: str) -> bool:
 
 
 def _announce(work: Work, checkpoint: Checkpoint) -> None:
+    work.runtime.state.jobs.set_checkpoint(work.job_id, work.stage, checkpoint)
+    # A job's last event says how it ended: after it there is nothing to say about a stage.
     if work.stage != reconcile.NAME:
-        work.runtime.state.jobs.set_checkpoint(work.job_id, work.stage, checkpoint)
         unit = checkpoint.extra.get("unit", "")
         work.say("done", done=checkpoint.items, total=checkpoint.items, unit=unit)
 

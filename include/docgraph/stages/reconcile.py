@@ -117,9 +117,6 @@ def _finish(work: Work, fingerprint: str, outcome: Outcome, document: Committed)
         "removed": 0 if unchanged else len(difference.removed),
         "reused": len(document.generation) if unchanged else len(difference.kept),
     }
-    work.runtime.state.jobs.set_checkpoint(
-        work.job_id, NAME, Checkpoint(fingerprint=fingerprint, artifact="", items=len(document.generation))
-    )
     if not work.runtime.state.jobs.complete(work.job_id, work.run_id, outcome, counts, document.fence):
         raise JobLostError(work.job_id)
     return Checkpoint(fingerprint=fingerprint, artifact="", items=len(document.generation), extra={"unit": "sections"})

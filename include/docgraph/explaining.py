@@ -521,7 +521,7 @@ def _graph(case: _Case) -> tuple[str, str]:
         raise _BrokenError(
             "sections_missing",
             f"{len(lost)} of {len(case.committed.generation)} sections of the committed generation are not in Neo4j (first: {lost[0]}).",
-            "The graph is damaged: run the DAG audit_datasets, or ingest the document again after deleting it.",
+            f"`ingestctl repair --tag {case.tag}` mends the graph.",
         )
     return "sections_there", f"All {len(nodes)} sections are in Neo4j."
 
@@ -543,7 +543,7 @@ def _embedding(case: _Case) -> tuple[str, str]:
 def _vectors(case: _Case) -> tuple[str, str]:
     runtime, generation = case.runtime, case.committed.generation
     version = runtime.embedder.version()
-    repair = "Run the DAG audit_datasets (it repairs), or ingest the document again."
+    repair = f"`ingestctl repair --tag {case.tag}` puts them back."
     if not runtime.vectors.exists(version):
         raise _BrokenError("collection_missing", f"Qdrant has no collection {version.collection}.", repair)
     points = runtime.vectors.retrieve(version, generation)
@@ -586,7 +586,7 @@ def _fulltext(case: _Case) -> tuple[str, str]:
     raise _BrokenError(
         "not_in_fulltext",
         f"Neo4j's full-text index does not return it for its own words ({tried}).",
-        "The index is behind or damaged: `SHOW INDEXES` in Neo4j says its state; drop the index and run any ingest to have it rebuilt.",
+        f"The index is damaged: `ingestctl repair --tag {case.tag}` mends it.",
     )
 
 

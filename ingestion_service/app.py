@@ -29,7 +29,7 @@ from ingestion_service.http import BodyLimit, error_response, install_error_hand
 from ingestion_service.mcp import McpDoor
 from ingestion_service.mcp.door import PATH as MCP_PATH
 from ingestion_service.metrics import CountRequests
-from ingestion_service.routes import datasets, events, explain, gate, health, jobs, reports, search, snapshots
+from ingestion_service.routes import datasets, events, explain, gate, health, jobs, parity, reports, search, snapshots
 from ingestion_service.service import Service
 
 #: Bodies other than snapshots, which have a limit of their own (`limits.max_document_bytes`).
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
     app.include_router(health.router)
     app.include_router(reports.signed_router)
     guarded = [Depends(require_bearer(made.settings.token, "DOCGRAPH_TOKEN"))]
-    for module in (snapshots, jobs, events, reports, search, datasets, explain, gate):
+    for module in (snapshots, jobs, events, reports, search, datasets, explain, gate, parity):
         app.include_router(module.router, prefix="/v1", dependencies=guarded)
     app.router.routes.append(Route(MCP_PATH, endpoint=mcp, methods=["GET", "POST", "DELETE"]))
     return app

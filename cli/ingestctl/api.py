@@ -5,6 +5,7 @@ It knows the service's addresses and shapes; it decides nothing about files, pro
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -188,6 +189,44 @@ class ServiceClient:
     def stream(self, path: str, *, params: httpx.QueryParams, headers: Mapping[str, str]) -> Any:
         """Open a streamed GET, for server-sent events; the caller handles transport errors."""
         return self._http.stream("GET", path, params=params, headers=dict(headers))
+
+    def operation(self, path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Start a long operation and yield what it tells until it has ended.
+
+        Raises:
+            UnreachableError: the service, or a store that it needs, does not answer, or the connection broke.
+            CommandError: the operation failed.
+        """
+        what = f"POST {path}"
+        try:
+            with self._http.stream("POST", path, json=dict(body)) as response:
+                self.check(response, what)
+                for line in response.iter_lines():
+                    event = json.loads(line)
+                    kind = event.get("event")
+                    if kind == "error":
+                        raise self._told(event.get("error") or {}, what)
+                    yield event
+                    if kind == "end":
+                        return
+        except httpx.TransportError as error:
+            raise self.unreachable(error) from error
+        raise UnreachableError(
+            f"The connection to {self.url} ended before {what} did.",
+            hint="Run it again: what was done stays done. `ingestctl ready` shows whether the service is up.",
+            code="broken_off",
+        )
+
+    def _told(self, error: Mapping[str, Any], what: str) -> CommandError:
+        code = str(error.get("code") or "failed")
+        message, hint = str(error.get("message") or f"{what} failed."), str(error.get("hint") or "")
+        if code == "store_unavailable":
+            return UnreachableError(
+                message,
+                hint=hint or "`ingestctl ready` shows which part is missing; try again when it is back.",
+                code=code,
+            )
+        return CommandError(message, hint=hint, code=code)
 
     def check(self, response: httpx.Response, what: str) -> None:
         """Raise what belongs to a response that is an error."""

@@ -19,11 +19,13 @@ from ingestctl.commands import (
     ingest,
     mcp,
     ready,
+    repair,
     report,
     resume,
     search,
     status,
     tail,
+    verify,
     version,
 )
 from ingestctl.commands._options import EPILOG
@@ -68,7 +70,22 @@ def options(
     shell.service_url, shell.home, shell.debug = service, home, debug
 
 
-for module in (ingest, status, tail, cancel, resume, report, search, datasets, ready, explain, mcp, version):
+for module in (
+    ingest,
+    status,
+    tail,
+    cancel,
+    resume,
+    report,
+    search,
+    datasets,
+    ready,
+    verify,
+    repair,
+    explain,
+    mcp,
+    version,
+):
     module.register(app)
 
 

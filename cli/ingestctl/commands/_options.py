@@ -10,8 +10,9 @@ from docgraph.model.identity import is_tag
 from ingestctl.shell import Shell
 
 EPILOG = (
-    "Exit codes: 0 all good · 1 a job failed or the dataset is not ready · 2 the command line or the settings are wrong · "
-    "3 the service can't be reached or refuses the token · 4 not found · 130 Ctrl-C."
+    "Exit codes: 0 all good · 1 a job failed, the dataset is not ready, or the stores differ · "
+    "2 the command line or the settings are wrong · 3 the service can't be reached or refuses the token · 4 not found · "
+    "130 Ctrl-C."
 )
 
 
@@ -29,6 +30,15 @@ AnyTag = Annotated[str | None, typer.Option("--tag", "-t", metavar="TAG", help="
 JobIds = Annotated[
     list[str], typer.Argument(metavar="JOB…", help="Job ids, as `ingestctl status` lists them.", show_default=False)
 ]
+Documents = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[DOCUMENT…]",
+        help="Only these documents: addresses, ids, or paths as `ingest` named them.",
+        show_default=False,
+    ),
+]
+AllDatasets = Annotated[bool, typer.Option("--all", help="Every dataset.")]
 
 
 def start(ctx: typer.Context, as_json: bool) -> Shell:

@@ -1,0 +1,30 @@
+"""`ingestctl repair`: mend what `verify` finds, collect garbage, and publish a new verdict."""
+
+from __future__ import annotations
+
+import typer
+
+from ingestctl import parity
+from ingestctl.commands._options import EPILOG, AllDatasets, AnyTag, Documents, Json, start
+from ingestctl.errors import ExitCode
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EPILOG)(repair)
+
+
+def repair(
+    ctx: typer.Context,
+    documents: Documents = None,
+    tag: AnyTag = None,
+    everything: AllDatasets = False,
+    as_json: Json = False,
+) -> None:
+    """Mend what differs between the stores, and judge the dataset anew; exit code 0 = equal now, 1 = something is left."""
+    shell = start(ctx, as_json)
+    body = parity.target(tag, documents or [], everything)
+    with shell.client() as client:
+        answer = parity.follow(shell, client, "/v1/repair", body)
+    shell.show(parity.Repairs(answer))
+    raise typer.Exit(ExitCode.OK if answer["equal"] else ExitCode.FAILED)

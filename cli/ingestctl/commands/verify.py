@@ -1,0 +1,38 @@
+"""`ingestctl verify`: do graph, full-text index and vectors hold the same? The exit code answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ingestctl import parity
+from ingestctl.commands._options import EPILOG, AllDatasets, AnyTag, Documents, Json, start
+from ingestctl.errors import ExitCode
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EPILOG)(verify)
+
+
+def verify(
+    ctx: typer.Context,
+    documents: Documents = None,
+    tag: AnyTag = None,
+    everything: AllDatasets = False,
+    vectors: Annotated[
+        bool,
+        typer.Option(
+            "--vectors", help="Read every vector and text back and hash them, instead of comparing stored hashes."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare the stores and change nothing; exit code 0 = equal, 1 = they differ."""
+    shell = start(ctx, as_json)
+    body = parity.target(tag, documents or [], everything)
+    with shell.client() as client:
+        answer = parity.follow(shell, client, "/v1/verify", {**body, "vectors": vectors})
+    shell.show(parity.Verifications(answer))
+    raise typer.Exit(ExitCode.OK if answer["equal"] else ExitCode.FAILED)

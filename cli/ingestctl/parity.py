@@ -1,0 +1,208 @@
+"""What `verify` and `repair` share: which documents are meant, following the operation, and how its findings are told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from docgraph.model.identity import uri_for_path
+from ingestctl.errors import UsageError
+from ingestctl.files import UPLOAD_PREFIX
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from ingestctl.api import ServiceClient
+    from ingestctl.shell import Shell
+
+#: What each kind of finding means, in the order in which they are told.
+KINDS = {
+    "missing": "sections without a vector",
+    "stray": "vectors of no section",
+    "payload": "vectors whose tag or document is wrong",
+    "text": "vectors of another text",
+    "vector": "vectors that are not what was stored",
+    "broken": "sections damaged in the graph",
+    "duplicate": "sections named twice",
+    "unsettled": "documents that kept changing",
+    "staged": "staged vectors, seen by nobody (no drift)",
+    "other_version": "vectors of an unused embedding version (no drift)",
+}
+HARMLESS = {"staged", "other_version"}
+_FIRST = 3
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_STEPS = {"compare": "comparing", "repair": "mending", "fulltext": "building the full-text index"}
+
+
+def target(tag: str | None, documents: Sequence[str], everything: bool) -> dict[str, Any]:
+    """Return the request's body for what the command line names.
+
+    Raises:
+        UsageError: nothing is named, or `--all` beside something else.
+    """
+    if everything and (tag or documents):
+        raise UsageError("--all means every dataset.", hint="Leave --all out, or the rest.", code="usage")
+    if not (everything or tag or documents):
+        raise UsageError(
+            "Nothing is named to look at.",
+            hint="Name a dataset with --tag, documents by their address, or --all.",
+            code="usage",
+        )
+    if everything:
+        return {"all": True}
+    return {**({"tag": tag} if tag else {}), "documents": [address_of(document) for document in documents]}
+
+
+def address_of(text: str) -> str:
+    """Return a document's address or id as it is, and a path as the address that `ingest` gave it."""
+    if _ID.fullmatch(text) or _SCHEME.match(text):
+        return text
+    return uri_for_path(UPLOAD_PREFIX, text)
+
+
+def follow(shell: Shell, client: ServiceClient, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a long operation to its end, showing how far it is; returns `{"equal", "datasets"}`."""
+    datasets: list[dict[str, Any]] = []
+    equal = True
+    with Progress(shell.notes()) as progress:
+        for event in client.operation(path, body):
+            match event.pop("event", ""):
+                case "progress":
+                    progress.show(event)
+                case "dataset":
+                    datasets.append(event)
+                case "end":
+                    equal = bool(event["equal"])
+    return {"equal": equal, "datasets": datasets}
+
+
+class Progress:
+    """One line that changes in place, on a terminal; nothing anywhere else."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Any = None
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._status = self._console.status("asking the service")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        """Tell how far a step is."""
+        if self._status is None or event.get("step") not in _STEPS:
+            return
+        amount = f"{int(event['done']):,} of {int(event['total']):,} {event['unit']}"
+        self._status.update(f"{event['tag']}: {_STEPS[event['step']]}, {amount}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verifications:
+    """What `verify` found, dataset by dataset."""
+
+    answer: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer unchanged."""
+        return self.answer
+
+    def for_people(self) -> Iterable[RenderableType]:
+        """Return each dataset's findings, and the command that mends them."""
+        from rich.text import Text
+
+        if not self.answer["datasets"]:
+            yield Text("No datasets yet. `ingestctl ingest PATH --tag TAG` makes one.", style="dim")
+        for found in self.answer["datasets"]:
+            yield from verification(found)
+            if not found["equal"]:
+                yield Text(f"  ingestctl repair --tag={found['tag']}", style="cyan")
+
+
+def verification(found: Mapping[str, Any]) -> Iterable[RenderableType]:
+    """Return how a dataset stands: one line, and a line for each kind of finding."""
+    from rich.text import Text
+
+    from ingestctl import render
+    from ingestctl.text import duration, plural, printable
+
+    tag = printable(str(found["tag"]))
+    amount = f"{plural(int(found['sections']), 'section')}, {duration(float(found['seconds']))}"
+    if found["equal"]:
+        yield Text.assemble(("✔ ", "green"), (f"{tag}: graph and vectors are equal", "bold green"), f"  ({amount})")
+    else:
+        drift = f"graph and vectors differ, drift {float(found['drift_pct']):.2f} %"
+        yield Text.assemble(("✘ ", "red"), (f"{tag}: {drift}", "bold red"), f"  ({amount})")
+    kinds = {kind: found["findings"].get(kind) or {"count": 0, "ids": []} for kind in KINDS}
+    table = render.table("  Kind", "Count", "", "First", right=("Count",))
+    for kind, each in kinds.items():
+        if each["count"]:
+            first = ", ".join(map(str, each["ids"][:_FIRST])) + (" …" if each["count"] > _FIRST else "")
+            style = "dim" if kind in HARMLESS else "red"
+            table.add_row(Text(f"  {kind}", style=style), f"{each['count']:,}", KINDS[kind], Text(first, style="dim"))
+    if table.row_count:
+        yield table
+    fulltext = found.get("fulltext")
+    if fulltext and not fulltext["in_step"]:
+        text = f"  the full-text index finds {int(fulltext['indexed']):,} of {int(fulltext['nodes']):,} sections"
+        yield Text(text, style="red")
+    if found["served_version"] != found["embedding_version"]:
+        yield Text(
+            f"  the dataset uses embedding version {found['embedding_version']}, the embeddings server makes "
+            f"{found['served_version']}: start it with the dataset's model",
+            style="red",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What `repair` did, dataset by dataset."""
+
+    answer: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer unchanged."""
+        return self.answer
+
+    def for_people(self) -> Iterable[RenderableType]:
+        """Return what was done to each document, how the dataset stands now, and the verdict."""
+        from rich.text import Text
+
+        from ingestctl import render
+
+        if not self.answer["datasets"]:
+            yield Text("No datasets yet. `ingestctl ingest PATH --tag TAG` makes one.", style="dim")
+        for done in self.answer["datasets"]:
+            for document in done["documents"][: render.MAX_ROWS]:
+                yield _repaired(document)
+            if (more := len(done["documents"]) - render.MAX_ROWS) > 0:
+                yield Text(f"… and {more:,} documents more (--json lists all)", style="dim")
+            if done["fulltext_rebuilt"]:
+                yield Text.assemble(("✔ ", "green"), "the full-text index was built again")
+            yield from verification(done["after"])
+            yield from render.verdict_lines({"ready_for_queries": done["ready"], "reasons": done["reasons"]})
+
+
+def _repaired(document: Mapping[str, Any]) -> RenderableType:
+    from rich.text import Text
+
+    from ingestctl import render
+    from ingestctl.text import plural, printable
+
+    name = render.name_of(str(document["source_uri"] or document["document_id"] or "points of no document"))
+    did = [
+        "made again in the graph" if document["rebuilt"] else "",
+        f"{plural(int(document['restaged']), 'vector')} computed again" if document["restaged"] else "",
+        f"{plural(int(document['removed']), 'vector')} removed" if document["removed"] else "",
+    ]
+    found = ", ".join(f"{count:,} {kind}" for kind, count in document["found"].items())
+    icon, style = ("✘ ", "red") if document["error"] else ("✔ ", "green")
+    parts = [found, "; ".join(part for part in did if part) or "nothing to do", printable(str(document["error"]))]
+    return Text.assemble((icon, style), (name, "bold"), "  ", "  ".join(part for part in parts if part))

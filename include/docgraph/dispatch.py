@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from docgraph.airflow_api import INGEST_DAG, AirflowApi, ingest_run_id
-from docgraph.errors import StoreUnavailableError
+from docgraph.errors import ConfigurationError, StoreUnavailableError
 from docgraph.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -20,10 +20,12 @@ def trigger(runtime: Runtime, tag: str, job_ids: Sequence[str]) -> str | None:
     states = runtime.state.jobs.get_many(job_ids)
     run_id = ingest_run_id(tag, ((state.job.job_id, state.attempt) for state in states))
     settings = runtime.settings
+    api = AirflowApi(settings.airflow_api_url, settings.airflow_user, settings.airflow_password)
     try:
-        api = AirflowApi(settings.airflow_api_url, settings.airflow_user, settings.airflow_password)
         api.trigger(INGEST_DAG, run_id, {"tag": tag, "job_ids": [state.job.job_id for state in states]})
-    except StoreUnavailableError as error:
+    except (StoreUnavailableError, ConfigurationError) as error:
         logger.warning("no run was started for %d jobs of %s: %s", len(states), tag, error)
         return None
+    finally:
+        api.close()
     return run_id

@@ -41,7 +41,7 @@ def rebuild_document(runtime: Runtime, version: EmbeddingVersion, document_id: s
         is_damaged = len(members) < len(document.generation) or any(not hashes.get(i) for i in members)
         attempt = _attempt(runtime, document)
         request = _base_request(runtime, document, attempt, tag, astray=tuple(sorted(set(hashes) - members)))
-        if is_damaged and not runtime.snapshots.exists(document.checksum):
+        if is_damaged and not _has_bytes(runtime, document.checksum):
             # Without checksum and pipeline, equal content is not "unchanged": whoever sends it heals the document.
             marked = CommitRequest(**{**request, "checksum": "", "pipeline": ""})
             if runtime.graph.commit(marked).decision is CommitDecision.COMMIT:
@@ -55,6 +55,14 @@ def rebuild_document(runtime: Runtime, version: EmbeddingVersion, document_id: s
         if runtime.graph.commit(CommitRequest(**request)).decision is CommitDecision.COMMIT:
             return
     raise StaleAttemptError(f"Document {document_id} kept changing while it was mended; run the repair again.")
+
+
+def _has_bytes(runtime: Runtime, checksum: str) -> bool:
+    try:
+        return runtime.snapshots.exists(checksum)
+    except SnapshotMissingError:
+        # The document was marked before, or was committed without a checksum.
+        return False
 
 
 def _attempt(runtime: Runtime, document: Committed) -> Attempt:

@@ -7,6 +7,7 @@ lately, so that it may run while documents are being ingested.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
@@ -16,6 +17,8 @@ from docgraph.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 _DAY = 86_400.0
+#: Other programs write jobs too, and not every checksum that somebody sends is one.
+_SHA256 = re.compile("[0-9a-f]{64}")
 _JOBS = 1_000_000
 _LIVE = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
 #: They may be resumed, and need their bytes then; what their stages left can be made again.
@@ -55,7 +58,7 @@ def remove_expired(runtime: Runtime) -> Removed:
     artifacts = runtime.artifacts.collect(in_use, limits.artifacts_days * _DAY)
     wanted = runtime.graph.live_checksums()
     wanted |= {state.job.checksum for state in _jobs(runtime, _LIVE + _RESUMABLE)}
-    snapshots = runtime.snapshots.collect({i for i in wanted if i}, limits.snapshots_days * _DAY)
+    snapshots = runtime.snapshots.collect(filter(_SHA256.fullmatch, wanted), limits.snapshots_days * _DAY)
     reports = remove_reports(runtime.settings.reports_root, limits.reports_days * _DAY)
     removed = Removed(jobs, artifacts, vectors, snapshots, reports)
     logger.info("retention removed %s", removed)

@@ -19,7 +19,7 @@ from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 
 #: Every DAG of the project: a new one is named here too.
-DAGS = {"ingest_documents", "watch_filesystem"}
+DAGS = {"audit_datasets", "ingest_documents", "watch_filesystem"}
 ROOT = repository()
 
 
@@ -78,6 +78,17 @@ def test_the_six_stages_follow_each_other_between_claim_and_report(described: di
     assert tasks["documents.parse"]["upstream"] == ["claim"]
     assert tasks["report"]["upstream"] == [f"documents.{STAGES[-1]}"]
     assert tasks["report"]["trigger_rule"] == "all_done"
+
+
+def test_every_dataset_is_audited_by_an_index_of_its_own_and_retention_waits_for_nobody(
+    described: dict[str, Any],
+) -> None:
+    tasks = tasks_of(described, "audit_datasets")
+    assert set(tasks) == {"list_datasets", "audit", "remove_expired"}
+    assert tasks["audit"]["upstream"] == ["list_datasets"]
+    assert tasks["audit"]["map_index_template"] == "{{ tag }}"
+    assert tasks["audit"]["pool"] == "stores"
+    assert tasks["remove_expired"]["upstream"] == []
 
 
 def test_the_trigger_form_takes_a_tag_and_perhaps_job_ids_and_nothing_else(described: dict[str, Any]) -> None:

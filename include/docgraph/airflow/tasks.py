@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from docgraph import dispatch, pipeline, publishing
+from docgraph import auditing, dispatch, pipeline, publishing, retention
 from docgraph.model.jobs import JobState
 from docgraph.runtime import Runtime
 from docgraph.sources import filesystem
@@ -63,6 +63,35 @@ def report(params: dict[str, Any], run_id: str) -> dict[str, Any]:
     if published.failed or not published.ready:
         raise ReportedFailure(published.sentence)
     return {"report": published.path, "ready": published.ready}
+
+
+def list_datasets() -> list[str]:
+    """Return the tags of all datasets."""
+    with Runtime.load() as runtime:
+        return [str(row["tag"]) for row in runtime.graph.datasets()]
+
+
+def audit(tag: str) -> dict[str, Any]:
+    """Compare one dataset in full, mend it, and publish the verdict.
+
+    Raises:
+        ReportedFailure: something is left that could not be mended, or the dataset is not ready; the report says what.
+    """
+    context = get_current_context()
+    context["tag"] = tag  # type: ignore[typeddict-unknown-key]
+    with Runtime.load() as runtime:
+        repaired = auditing.audit(runtime, tag, str(context["run_id"]))
+        path = str(runtime.settings.reports_root / repaired.report)
+    if not (repaired.after.is_equal and repaired.verdict.ready):
+        reasons = ", ".join(dict.fromkeys(reason.code for reason in repaired.verdict.reasons))
+        raise ReportedFailure(f"The dataset {tag} is not in order ({reasons or 'drift is left'}); see {path}.")
+    return {"report": path, "ready": True}
+
+
+def remove_expired() -> dict[str, int]:
+    """Remove what retention does not keep any longer; returns how much, by kind."""
+    with Runtime.load() as runtime:
+        return retention.remove_expired(runtime).as_json()
 
 
 class ReportedFailure(AirflowFailException):

@@ -1,0 +1,66 @@
+"""The DAG that keeps datasets honest: list → a mapped audit of each → nothing is taken on trust. And retention beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import dag, task
+
+from docgraph.airflow import tasks
+
+DOC = """
+### Compare everything, mend what differs, judge anew
+
+Each ingestion run compares what it touched. Once a day `audit` compares each dataset in full: every section and vector by
+id, every vector and every text by hash. What differs is mended; vectors that abandoned attempts left staged are collected.
+Then the dataset gets a new verdict and a report without jobs.
+
+It keeps to the commit protocol, so it may run while documents are being ingested, and clearing it is safe. It fails when
+something could not be mended or the dataset is not ready: the report, and `ingestctl verify --tag TAG`, say what it is.
+
+`remove_expired` removes what `retention` in `config/ingest.yaml` no longer keeps: old jobs, artifacts, snapshots, reports.
+"""
+
+
+@dag(
+    schedule="@daily",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=DOC,
+    tags=["docgraph"],
+    default_args={
+        "retries": tasks.RETRIES,
+        "retry_delay": tasks.RETRY_DELAY,
+        "retry_exponential_backoff": True,
+        "max_retry_delay": tasks.MAX_RETRY_DELAY,
+        "retry_policy": tasks.RETRY_POLICY,
+    },
+)
+def audit_datasets() -> None:
+    """Wire the audit and retention, which don't wait for each other."""
+
+    @task(doc_md="Lists the tags of all datasets.")
+    def list_datasets() -> list[str]:
+        return tasks.list_datasets()
+
+    @task(
+        pool="stores",
+        map_index_template="{{ tag }}",
+        # Two comparisons at once would only halve each other's speed.
+        max_active_tis_per_dagrun=1,
+        doc_md="Compares one dataset in full, mends it, and publishes the verdict.",
+    )
+    def audit(tag: str) -> dict[str, Any]:
+        return tasks.audit(tag)
+
+    @task(doc_md="Removes what retention does not keep any longer.")
+    def remove_expired() -> dict[str, int]:
+        return tasks.remove_expired()
+
+    audit.expand(tag=list_datasets())
+    remove_expired()
+
+
+audit_datasets()

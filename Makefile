@@ -41,7 +41,7 @@ check: setup ## Lint, types, layers and unit tests; run it before each commit
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy --strict
 	@.venv/bin/lint-imports
-	@$(PYTHON_IN_VENV) -m pytest -q tests/unit
+	@$(PYTHON_IN_VENV) -m pytest -q -n 2 tests/unit
 
 test: test-phase-6 ## Run every test on the real engines
 

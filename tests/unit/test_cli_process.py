@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -45,11 +46,12 @@ def door(environment: dict[str, str]) -> Iterator[FakeDoor]:
 
 def test_help_is_instant(environment: dict[str, str]) -> None:
     def seconds() -> float:
-        begun = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([*PROGRAM, "--help"], env=environment, check=True, capture_output=True)
-        return time.perf_counter() - begun
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    # The best of several: the machine is shared, and what is bounded is the program's own work.
+    # Processor time, and the best of several: others use the machine too, and what is bounded is the program's own work.
     assert min(seconds() for _ in range(5)) < HELP_SECONDS
 
 

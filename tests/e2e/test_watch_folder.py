@@ -98,6 +98,7 @@ def test_every_kind_of_bad_input_is_named_and_the_good_files_beside_it_are_inges
     found = {name: verdict_of(state) for name, state in by_name(states).items()}
     wanted = {name: outcome for name, (_, outcome) in expected.items()}
     assert found == {**wanted, "nowhere.md": "document_error", "caf\ufffd.md": "created"}, summaries(states)
+    assert by_name(states)["huge.md"].job.checksum == "", "a file above the limit is not copied into the snapshot store"
     for name, state in by_name(states).items():
         if state.status is JobStatus.FAILED:
             assert name in unquote(state.error), "the message names the file"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docgraph import intake
-from docgraph.errors import DocumentError
+from docgraph.errors import DocumentError, DocumentTooLargeError
 from docgraph.failpoints import failpoint
 from docgraph.formats import content_type_of
 from docgraph.intake import NewJob
@@ -150,7 +150,7 @@ def _enqueue(runtime: Runtime, path: Path, relative: str) -> tuple[str, str]:
         content_type=content_type_of(name) or UNKNOWN_CONTENT_TYPE,
     )
     try:
-        _check_file(path, name, missing)
+        _check_file(path, name, missing, runtime.config.limits.max_document_bytes)
         snapshot = runtime.snapshots.put_file(path)
         new = NewJob(new.source_uri, tag, snapshot.sha256, new.content_type, size=snapshot.size)
         return tag, intake.accept(runtime, [new])[0].job_id
@@ -158,13 +158,19 @@ def _enqueue(runtime: Runtime, path: Path, relative: str) -> tuple[str, str]:
         return tag, intake.refuse(runtime, new, error)
 
 
-def _check_file(path: Path, name: str, missing: bool) -> None:
+def _check_file(path: Path, name: str, missing: bool, limit: int) -> None:
     if missing:
         raise DocumentError(
             f"{name}{READY_SUFFIX} announces {name}, but that file isn't there; drop the file, then the marker."
         )
     if path.is_symlink() or not path.is_file():
         raise DocumentError(f"{name} is a link or no regular file; copy the file itself into the watch folder.")
+    # Before anything is copied: what is refused anyway need not fill the snapshot store first.
+    if (size := path.stat().st_size) > limit:
+        raise DocumentTooLargeError(
+            f"{name} has {size:,} bytes, more than the limit of {limit:,}; split the document, or raise "
+            "limits.max_document_bytes in config/ingest.yaml."
+        )
 
 
 def tag_of(relative: str, default_tag: str) -> str:

@@ -16,6 +16,9 @@ R = TypeVar("R")
 
 #: Seconds a managed transaction is repeated after transient errors (deadlocks between documents that share entities).
 RETRY_SECONDS = 30.0
+#: The driver's own pauses double, up to more than half a minute: a server that is back would be left waiting for that long.
+FIRST_PAUSE_SECONDS = 0.2
+PAUSE_GROWTH = 1.25
 
 
 def translated(function: Callable[P, R]) -> Callable[P, R]:
@@ -52,6 +55,8 @@ class Base:
             uri,
             auth=(user, password),
             max_transaction_retry_time=RETRY_SECONDS,
+            initial_retry_delay=FIRST_PAUSE_SECONDS,
+            retry_delay_multiplier=PAUSE_GROWTH,
             connection_acquisition_timeout=30.0,
             connection_timeout=5.0,
             # An empty database has none of our labels yet; each statement would log a warning.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import document_id
 from docgraph.model.jobs import STAGES, JobState, JobStatus, Operation
 from docgraph.parity.compare import compare_dataset
+from docgraph.reporting import read_report
 from docgraph.runtime import Runtime
 
 Ingest = Callable[..., list[JobState]]
@@ -155,6 +157,7 @@ def test_a_run_publishes_a_report_that_proves_its_verdict(
     assert verdict is not None
     assert verdict["ready"] == "true"
     assert runtime.state.jobs.get(state.job.job_id).report == published.path
+    assert all(seconds > 0 for seconds in read_report(Path(published.path))["timings"]["stages"].values())
 
 
 @pytest.mark.task("6.4")

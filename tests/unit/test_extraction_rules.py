@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,28 @@ def test_an_unknown_rule_is_named() -> None:
 def test_the_digest_says_which_rules_are_used() -> None:
     assert ExtractOptions().digest() == ExtractOptions().digest()
     assert ExtractOptions().digest() != ExtractOptions(rules=("inline-option",)).digest()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```toml\n[ " + " " * 100_000 + "\n```",
+        "```toml\n" + ("[ " + " " * 900 + "x\n") * 300 + "```",
+        "```bash\n" + "\n" * 100_000 + "x\n```",
+        "```console\n" + (" " * 1900 + "x\n") * 300 + "```",
+        "```sh\n" + "a '\n" * 10_000 + "```",
+        "```sh\n" + "cat << E\n" * 10_000 + "```",
+        "status " + " " * 50_000 + "status code " * 5_000,
+        ("`" + "Aa" * 95 + "!` ") * 1_000,
+        "`" * 999 + " `a` " * 10_000,
+    ],
+    ids=lambda text: text[:12].strip(),
+)
+def test_hostile_text_is_searched_in_bounded_time(text: str) -> None:
+    parsed = read(text)
+    started = time.process_time()
+    extract(parsed)
+    assert time.process_time() - started < 5
 
 
 class _Tickets:

@@ -26,6 +26,8 @@ def model() -> Tokenizer:
 
 
 SAMPLES = [
+    "See <https://example.com/search?q=repo%3Aorg%2Fproject+involves%3Asomebody+updated%3A2021-01-01..2021-02-02&type=Issues&page=2>.",
+    "连接用完之后，新的请求会等待，直到有连接被归还，或者等待超时。" * 8,
     "The quick brown fox doesn't jump over `max_active_runs`.",
     "def f(x: int) -> str:\n\treturn f'{x!r}'  # comment",
     "数据库连接池的大小由配置决定。",

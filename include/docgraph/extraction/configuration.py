@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from docgraph.extraction.findings import CONFIG_KEY, Code, CodeSpan, DocumentView, Finding, Named
 
-_TABLE = re.compile(r"\s*\[{1,2}\s*([\w.\"':/ -]{1,120}?)\s*\]{1,2}\s*(?:#.*)?")
-_PAIR = re.compile(r"\s*([A-Za-z_][\w.-]{0,80})\s*=(?!=)\s*\S")
+_TABLE = re.compile(r"\[{1,2}([\w.\"':/ -]{1,120})\]{1,2}(?: *#.*)?")
+_PAIR = re.compile(r"([A-Za-z_][\w.-]{0,80})\s*=(?!=)\s*\S")
 _YAML_KEY = re.compile(r"( *)(- )?([A-Za-z_][\w.-]{0,80}):(?:\s|$)")
 _KEY = re.compile(r"[a-z][a-z0-9]*(?:[_.-][a-z0-9]+)+")
 _KEY_NOUN = r"(?:settings?|directives?|config(?:uration)?(?:\s+(?:keys?|options?|values?|settings?|parameters?))?)"
@@ -18,6 +18,7 @@ _FILE = re.compile(
     r"\.(?:py|md|txt|json|ya?ml|toml|cfg|ini|conf|html?|js|ts|css|sh|lock|log|env|rst|xml|csv|db|sqlite|pem|key|crt)$"
 )
 _MAX_DEPTH = 4
+_MAX_LINE = 1_000
 
 
 class ConfigurationBlocks:
@@ -77,13 +78,13 @@ def _keys(block: Code) -> Iterator[str]:
 def _table_keys(text: str) -> Iterator[str]:
     table = ""
     quoted = ""
-    for line in text.split("\n"):
+    for line in (line.strip() for line in text.split("\n") if len(line) <= _MAX_LINE):
         # A value over several lines is text, whatever it looks like.
         if quoted:
             quoted = "" if quoted in line else quoted
             continue
         if match := _TABLE.fullmatch(line):
-            table = match.group(1).replace('"', "").replace("'", "") + "."
+            table = match.group(1).strip().replace('"', "").replace("'", "") + "."
         elif match := _PAIR.match(line):
             yield table + match.group(1)
             for mark in ('"""', "'''"):
@@ -95,7 +96,7 @@ def _yaml_keys(text: str) -> Iterator[str]:
     above: list[tuple[int, str]] = []
     literal: int | None = None
     for line in text.split("\n"):
-        if not line.strip() or line.lstrip().startswith("#"):
+        if not line.strip() or line.lstrip().startswith("#") or len(line) > _MAX_LINE:
             continue
         indent = len(line) - len(line.lstrip(" "))
         if literal is not None:

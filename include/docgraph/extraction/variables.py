@@ -14,7 +14,7 @@ _CONTEXT = re.compile(r"environment variable|environment setting|env(?:ironment)
 _READ = re.compile(
     rf"(?:environ(?:\.get\(|\.setdefault\(|\[)|getenv\(|process\.env\.|process\.env\[|ENV\[|env::var\()\s*[\"']?({_NAME})"
 )
-_SET = re.compile(rf"^\s*(?:[$%]\s+)?(?:export\s+|set\s+)?({_NAME})=", re.MULTILINE)
+_SET = re.compile(rf"^[ \t]*(?:[$%] +)?(?:export +|set +)?({_NAME})=", re.MULTILINE)
 _EXPANDED = re.compile(rf"\$\{{?({_NAME})\b")
 _PASSED = re.compile(rf"(?:\s-e|\s--env)[ =]({_NAME})(?:=|\s)")
 

@@ -21,6 +21,10 @@ _VOCABULARY = "wordpiece-vocab.txt.gz"
 _MAX_WORD = 100
 #: BERT's words of printable ASCII: each run of letters and digits, and each punctuation mark.
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
+#: What is no border of words to BERT: not white space, punctuation (a long address is many words) or Chinese characters.
+_LONG_WORD = re.compile(
+    rf"[^\s!-/:-@\[-`{{-~\u2010-\u2027\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]{{{_MAX_WORD + 1},}}"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SPACE = re.compile(r"[ \t\n\r]+")
 
@@ -43,7 +47,8 @@ def count(text: str) -> int:
     """
     pieces = _pieces(text)
     if len(text) > _MAX_WORD:
-        pieces += sum(len(run) // 2 for run in text.split() if len(run) > _MAX_WORD)
+        tokens = (token for token in text.split() if len(token) > _MAX_WORD)
+        pieces += sum(len(word) // 2 for token in tokens for word in _LONG_WORD.findall(token))
     return pieces
 
 

@@ -140,6 +140,10 @@ def reference(seed: str, sections: int, words: int) -> str:
     draw = random.Random(seed)
     parts = [f"# Reference {seed}\n"]
     for number in range(sections):
-        text = " ".join(draw.choices(_VOCABULARY.split(), k=words)).capitalize()
-        parts.append(f"## Topic {number} of Reference\n\n{text}.\n")
+        first, second, *rest = draw.choices(_VOCABULARY.split(), k=words)
+        # A name of its own, so that a question about this section has one best answer.
+        name = f"{first}_{second}_{number}"
+        parts.append(
+            f"## Topic {number} of Reference: {first} {second}\n\nThe setting `{name}` is about {' '.join(rest)}.\n"
+        )
     return "\n".join(parts)

@@ -62,7 +62,9 @@ def _record(modules: list[str], seconds: float) -> None:
         return
     path = Path(home) / "run" / "preload.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"pid": os.getpid(), "seconds": round(seconds, 3), "modules": modules}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"pid": os.getpid(), "seconds": round(seconds, 3), "modules": modules}), encoding="utf-8"
+    )
 
 
 if "scheduler" in sys.argv[1:2]:

@@ -94,7 +94,9 @@ def main() -> None:
         for number in range(options.documents):
             seed_document(runtime, version, options.tag, f"upload:///synthetic/{number}.md", options.sections)
     total = options.documents * options.sections
-    print(f"{total:,} sections in {options.documents:,} documents under {options.tag}: {time.monotonic() - start:.0f} s")
+    print(
+        f"{total:,} sections in {options.documents:,} documents under {options.tag}: {time.monotonic() - start:.0f} s"
+    )
 
 
 if __name__ == "__main__":

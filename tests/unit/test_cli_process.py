@@ -63,7 +63,20 @@ def test_starting_imports_nothing_heavy(environment: dict[str, str]) -> None:
 
 def test_help_names_every_command_and_every_exit_code(environment: dict[str, str]) -> None:
     text = subprocess.run([*PROGRAM, "--help"], env=environment, check=True, capture_output=True, text=True).stdout
-    for command in ("ingest", "status", "tail", "cancel", "resume", "report", "search", "datasets", "ready", "verify", "repair", "version"):
+    for command in (
+        "ingest",
+        "status",
+        "tail",
+        "cancel",
+        "resume",
+        "report",
+        "search",
+        "datasets",
+        "ready",
+        "verify",
+        "repair",
+        "version",
+    ):
         assert re.search(rf"^│ {command} ", text, re.MULTILINE)
     flat = " ".join(text.split())
     for code in ("0 all good", "1 a job failed", "2 the command line", "3 the service", "4 not found", "130 Ctrl-C"):

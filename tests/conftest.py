@@ -21,12 +21,17 @@ from docgraph.runtime import Runtime
 from docgraph.settings import Settings
 from docgraph_local.stack import Stack
 
+#: Fixtures that start Airflow and the sidecar on the session's stack.
+WHOLE_STACK = {"stack", "stack_env"}
 STORES = ("redis", "neo4j", "qdrant", "embedder")
 
 
 def free_port_base() -> int:
-    """Return a base above which all ports of a stack are free just now."""
-    for base in range(41000 + os.getpid() % 900 * 20, 64000, 20):
+    """Return a base above which all ports of a stack are free just now.
+
+    Below 32768, where Linux takes the local ports of outgoing connections from: one of those can hold a port for minutes.
+    """
+    for base in range(11000 + os.getpid() % 1000 * 20, 32700, 20):
         with contextlib.ExitStack() as sockets:
             try:
                 for offset in range(1, 9):
@@ -124,7 +129,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the JUnit file say which task a test belongs to."""
+    """Let the JUnit file say which task a test belongs to, and run what needs the whole stack last.
+
+    While only the stores run, nobody but the test itself works on its jobs; the sidecar's reaper would take those of a run
+    that Airflow doesn't know.
+    """
+    items.sort(key=lambda item: bool(WHOLE_STACK & set(getattr(item, "fixturenames", ()))))
     for item in items:
         for mark in item.iter_markers("task"):
             item.user_properties.append(("task", mark.args[0]))

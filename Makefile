@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m docgraph_local
 
-.PHONY: help setup up down status env logs clean preflight check test test-phase-6 prove demo
+.PHONY: help setup up down status env logs clean preflight check test test-phase-6 prove chaos demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-phase-6: setup ## The same: results in reports/phase-6/
 
 prove: setup ## Check the commit protocol: millions of interleavings (minutes)
 	@$(PYTHON_IN_VENV) tests/unit/protocol_model.py
+
+chaos: setup ## Kill every process at every named place of a run (about an hour)
+	@$(PYTHON_IN_VENV) -m pytest tests/chaos -m "matrix or not matrix"
 
 demo: up ## Show the whole way of a document, from file to answer
 	@$(PYTHON_IN_VENV) -m docgraph_local.demo

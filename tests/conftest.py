@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import uuid
@@ -125,6 +126,9 @@ def tag() -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker that ties a test to a task of the specification's phase 6."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what runs in the background so, and every process that a test interrupts would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "task(number): the task of phase 6 (6.1 to 6.4) whose gate the test belongs to")
 
 

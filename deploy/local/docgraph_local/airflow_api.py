@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +14,10 @@ from docgraph.errors import WorldError
 from docgraph_local.airflow_env import POOLS
 from docgraph_local.deployment import Deployment
 from docgraph_local.paths import repository
+
+
+_PATIENCE_SECONDS = 60.0
+_PAUSE_SECONDS = 0.5
 
 
 class AirflowApiError(WorldError):
@@ -49,7 +55,8 @@ class AirflowApi:
         for name, (slots, description) in POOLS.items():
             if name not in present:
                 pool = {"name": name, "slots": slots, "description": description, "include_deferred": False}
-                self._ask("POST", "/api/v2/pools", pool)
+                # Already there: a request whose answer was an error had its effect all the same.
+                self._ask("POST", "/api/v2/pools", pool, accepted={httpx.codes.CONFLICT})
 
     def import_errors(self) -> dict[str, str]:
         """Return the files in `dags/` that can't be imported: name -> last line of the trace."""
@@ -64,18 +71,27 @@ class AirflowApi:
         seen |= {Path(name).name for name in self.import_errors()}
         return [name for name in _dag_files() if name not in seen]
 
-    def _ask(self, method: str, path: str, body: object = None) -> Any:
-        try:
-            response = self._client.request(method, path, json=body)
-            response.raise_for_status()
-        except httpx.HTTPStatusError as error:
-            said = error.response.text[:200]
-            raise AirflowApiError(
-                f"Airflow answered {error.response.status_code} to {method} {path}: {said}"
-            ) from error
-        except httpx.HTTPError as error:
-            raise AirflowApiError(f"Airflow did not answer {method} {path} ({error}); see `make status`.") from error
-        return response.json()
+    def _ask(self, method: str, path: str, body: object = None, accepted: Collection[int] = ()) -> Any:
+        """Ask, and ask again for a while where Airflow has trouble of its own (while it starts, its database may be locked)."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                response = self._client.request(method, path, json=body)
+                if response.status_code not in accepted:
+                    response.raise_for_status()
+                return response.json()
+            except httpx.HTTPStatusError as error:
+                if not error.response.is_server_error or time.monotonic() > deadline:
+                    said = error.response.text[:200]
+                    raise AirflowApiError(
+                        f"Airflow answered {error.response.status_code} to {method} {path}: {said}"
+                    ) from error
+            except httpx.HTTPError as error:
+                if time.monotonic() > deadline:
+                    raise AirflowApiError(
+                        f"Airflow did not answer {method} {path} ({error}); see `make status`."
+                    ) from error
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _dag_files() -> list[str]:

@@ -293,13 +293,16 @@ class Stack:
             say(Event("ready", store, time.monotonic() - began, "external"))
 
     def _finish_airflow(self, deployment: Deployment, say: Progress, *, fresh: bool) -> None:
-        if not fresh:
+        # Also where an `up` was interrupted between Airflow's start and this: without its pools no task ever starts.
+        finished = self.paths.airflow_home / "pools-made"
+        if not fresh and finished.is_file():
             return
         from docgraph_local.airflow_api import AirflowApi
 
         began = time.monotonic()
         with AirflowApi(deployment) as api:
             api.ensure_pools()
+            finished.touch()
             say(Event("starting", "dags"))
             while (unparsed := api.unparsed_files()) and time.monotonic() - began < _DAGS_SECONDS:
                 say(Event("waiting", "dags", time.monotonic() - began, f"{len(unparsed)} files not parsed yet"))

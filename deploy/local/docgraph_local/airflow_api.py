@@ -15,7 +15,6 @@ from docgraph_local.airflow_env import POOLS
 from docgraph_local.deployment import Deployment
 from docgraph_local.paths import repository
 
-
 _PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.5
 

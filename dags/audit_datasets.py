@@ -8,13 +8,15 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from docgraph.airflow import tasks
+from docgraph.airflow.assets import READY
 
 DOC = """
 ### Compare everything, mend what differs, judge anew
 
 Each ingestion run compares what it touched. Once a day `audit` compares each dataset in full: every section and vector by
 id, every vector and every text by hash. What differs is mended; vectors that abandoned attempts left staged are collected.
-Then the dataset gets a new verdict and a report without jobs.
+Then the dataset gets a new verdict and a report without jobs. Where it is ready and in order, its asset
+`docgraph://TAG/ready` gets an event.
 
 It keeps to the commit protocol, so it may run while documents are being ingested, and clearing it is safe. It fails when
 something could not be mended or the dataset is not ready: the report, and `ingestctl verify --tag TAG`, say what it is.
@@ -30,13 +32,7 @@ something could not be mended or the dataset is not ready: the report, and `inge
     max_active_runs=1,
     doc_md=DOC,
     tags=["docgraph"],
-    default_args={
-        "retries": tasks.RETRIES,
-        "retry_delay": tasks.RETRY_DELAY,
-        "retry_exponential_backoff": True,
-        "max_retry_delay": tasks.MAX_RETRY_DELAY,
-        "retry_policy": tasks.RETRY_POLICY,
-    },
+    default_args=tasks.DEFAULT_ARGS,
 )
 def audit_datasets() -> None:
     """Wire the audit and retention, which don't wait for each other."""
@@ -50,7 +46,8 @@ def audit_datasets() -> None:
         map_index_template="{{ tag }}",
         # Two comparisons at once would only halve each other's speed.
         max_active_tis_per_dagrun=1,
-        doc_md="Compares one dataset in full, mends it, and publishes the verdict.",
+        outlets=[READY],
+        doc_md="Compares one dataset in full, mends it, publishes the verdict, and announces the dataset if it is ready.",
     )
     def audit(tag: str) -> dict[str, Any]:
         return tasks.audit(tag)

@@ -1,4 +1,4 @@
-"""The DAG that works off jobs: claim → a mapped group of the six stages → report."""
+"""The DAG that works off jobs: claim → a mapped group of the six stages → report → conclude."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import Param, XComArg, dag, get_current_context, task, task_group
 
 from docgraph.airflow import tasks
+from docgraph.airflow.assets import READY
 from docgraph.airflow.links import ReportLink
 
 DOC = """
@@ -14,8 +15,8 @@ DOC = """
 
 `claim` takes the run's jobs (or, started by hand without job ids, everything that is queued for the tag), settles
 documents that have not changed, and cuts the rest into batches. Each mapped index is one batch; it is named after its
-documents. `report` always runs last: it publishes the report and the readiness verdict, and fails the run if a job
-failed or the dataset is not ready.
+documents. `report` always runs: it publishes the report and the readiness verdict, and where the dataset is ready its
+asset `docgraph://TAG/ready` gets an event. `conclude` fails the run if a job failed or the dataset is not ready.
 
 | stage | does |
 | --- | --- |
@@ -57,16 +58,10 @@ def _linked(task_output: XComArg) -> XComArg:
     params=PARAMS,
     doc_md=DOC,
     tags=["docgraph"],
-    default_args={
-        "retries": tasks.RETRIES,
-        "retry_delay": tasks.RETRY_DELAY,
-        "retry_exponential_backoff": True,
-        "max_retry_delay": tasks.MAX_RETRY_DELAY,
-        "retry_policy": tasks.RETRY_POLICY,
-    },
+    default_args=tasks.DEFAULT_ARGS,
 )
 def ingest_documents() -> None:
-    """Wire claim, stages and report."""
+    """Wire claim, stages, report and conclusion."""
 
     @task(doc_md="Takes the run's jobs, settles the unchanged ones, and cuts the rest into batches.")
     def claim(params: dict[str, Any] | None = None) -> list[list[str]]:
@@ -97,12 +92,19 @@ def ingest_documents() -> None:
     @task(
         trigger_rule="all_done",
         retries=2,
-        doc_md="Publishes the report and the readiness verdict; fails the run if either is bad.",
+        outlets=[READY],
+        doc_md="Publishes the report and the readiness verdict, and announces the dataset if it is ready.",
     )
     def report(params: dict[str, Any] | None = None) -> dict[str, Any]:
         return tasks.report(dict(params or {}), str(get_current_context()["run_id"]))
 
-    documents.expand(batch=claim()) >> _linked(report())
+    @task(doc_md="Fails the run if a job failed or the dataset is not ready.")
+    def conclude(reported: dict[str, Any]) -> None:
+        tasks.conclude(reported)
+
+    reported = _linked(report())
+    documents.expand(batch=claim()) >> reported
+    _linked(conclude(reported))
 
 
 ingest_documents()

@@ -20,10 +20,12 @@ import pytest
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.runtime import Runtime
 from docgraph.settings import Settings
+from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 
 #: Fixtures that start Airflow and the sidecar on the session's stack.
 WHOLE_STACK = {"stack", "stack_env"}
+_COMPILED = shutil.ignore_patterns("__pycache__")
 STORES = ("redis", "neo4j", "qdrant", "embedder")
 
 
@@ -80,6 +82,8 @@ def stores(stack_home: tuple[Path, int, bool]) -> Iterator[Stack]:
 def stack(stores: Stack, stack_home: tuple[Path, int, bool]) -> Stack:
     """The whole stack, Airflow and the sidecar included."""
     home, base, _ = stack_home
+    # The examples of the documentation are DAGs of the stack's owner here.
+    shutil.copytree(repository() / "docs" / "examples", home / "dags", ignore=_COMPILED, dirs_exist_ok=True)
     whole = Stack(home, base, environ=_environment(home))
     whole.up()
     return whole

@@ -97,7 +97,7 @@ def _of_run(service: Service, run_id: str, wanted: ReportFormat) -> Response:
     for digest in list_reports(service.settings.reports_root, limit=1_000):
         if digest["run_id"] == run_id:
             return _shown(report_folder(service.settings.reports_root, digest["report_id"]), wanted)
-    raise ReportNotFoundError(f"The run {run_id} has no report yet; its last task, `report`, writes it.")
+    raise ReportNotFoundError(f"The run {run_id} has no report yet; its task `report` writes it.")
 
 
 def _shown(folder: Path, wanted: ReportFormat) -> Response:

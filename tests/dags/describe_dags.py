@@ -1,4 +1,4 @@
-"""Prints what Airflow makes of `dags/` and `plugins/`, as JSON on the last line of its output.
+"""Prints what Airflow makes of `dags/`, `plugins/` and a folder of examples, as JSON on the last line of its output.
 
 Run in a process and an AIRFLOW_HOME of its own: Airflow reads its settings once, when it is first imported.
 """
@@ -13,6 +13,8 @@ from typing import Any
 
 from airflow import plugins_manager
 from airflow.dag_processing.dagbag import DagBag
+
+from docgraph.airflow import assets
 
 #: What somebody may type into the trigger form of `ingest_documents`.
 FORMS: tuple[dict[str, Any], ...] = (
@@ -43,6 +45,7 @@ def described_task(task: Any) -> dict[str, Any]:
         "rules": [[rule.exception, rule.action.value] for rule in policy.rules] if policy else [],
         "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,
         "trigger_rule": task.trigger_rule.value,
+        "outlets": [[type(outlet).__name__, outlet.name] for outlet in task.outlets],
         "links": [type(link).__name__ for link in task.operator_extra_links or ()],
         "deferrable": bool(getattr(task, "deferrable", False)),
     }
@@ -72,13 +75,18 @@ def is_accepted(dag: Any, form: dict[str, Any]) -> bool:
 
 def main() -> None:
     """Describe everything."""
-    bag = DagBag()
+    bag, examples = DagBag(), DagBag(dag_folder=sys.argv[1])
     plugins_manager.ensure_plugins_loaded()
     links = plugins_manager.get_operator_extra_links()
     key = type("Key", (), {"run_id": "ingest__docs__0123456789abcdef"})()
     description = {
         "import_errors": bag.import_errors,
         "dags": {name: described_dag(dag) for name, dag in bag.dags.items()},
+        "examples": {
+            "import_errors": examples.import_errors,
+            "scheduled_on": {name: dag.timetable.asset_condition.uri for name, dag in examples.dags.items()},
+        },
+        "asset": [assets.ready_asset("docs").name, assets.ready_asset("docs").uri],
         "forms": [[form, is_accepted(bag.dags["ingest_documents"], form)] for form in FORMS],
         "plugins": [plugin["name"] for plugin in plugins_manager.get_plugin_info()],
         "plugin_errors": plugins_manager.get_import_errors(),

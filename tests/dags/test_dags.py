@@ -40,7 +40,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("config", "include", "cli", "")),
     }
     ran = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("describe_dags.py"))],
+        [sys.executable, str(Path(__file__).with_name("describe_dags.py")), str(ROOT / "docs" / "examples")],
         env=environment, cwd=home, text=True, capture_output=True, timeout=120, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-4000:]
@@ -72,12 +72,31 @@ def test_a_dag_explains_itself_and_does_not_catch_up(described: dict[str, Any], 
 
 def test_the_six_stages_follow_each_other_between_claim_and_report(described: dict[str, Any]) -> None:
     tasks = tasks_of(described, "ingest_documents")
-    assert set(tasks) == {"claim", *(f"documents.{stage}" for stage in STAGES), "report"}
+    assert set(tasks) == {"claim", *(f"documents.{stage}" for stage in STAGES), "report", "conclude"}
     for before, after in itertools.pairwise(STAGES):
         assert f"documents.{before}" in tasks[f"documents.{after}"]["upstream"]
     assert tasks["documents.parse"]["upstream"] == ["claim"]
     assert tasks["report"]["upstream"] == [f"documents.{STAGES[-1]}"]
     assert tasks["report"]["trigger_rule"] == "all_done"
+
+
+def test_a_dataset_is_announced_by_the_tasks_that_judge_it_and_a_later_one_fails_the_run(
+    described: dict[str, Any],
+) -> None:
+    announcing = {
+        (dag, task) for dag in DAGS for task, entry in tasks_of(described, dag).items()
+        if ["AssetAlias", "docgraph-ready"] in entry["outlets"]
+    }  # fmt: skip
+    assert announcing == {("ingest_documents", "report"), ("audit_datasets", "audit")}
+    # Airflow drops the events of a task that fails, and a run ends as its last task does.
+    conclude = tasks_of(described, "ingest_documents")["conclude"]
+    assert (conclude["upstream"], conclude["trigger_rule"]) == (["report"], "all_success")
+
+
+def test_the_example_in_the_documentation_is_scheduled_on_the_asset_of_one_dataset(described: dict[str, Any]) -> None:
+    assert described["examples"]["import_errors"] == {}
+    assert described["examples"]["scheduled_on"] == {"use_ready_dataset": "docgraph://docs/ready"}
+    assert described["asset"] == ["docgraph://docs/ready", "docgraph://docs/ready"]
 
 
 def test_every_dataset_is_audited_by_an_index_of_its_own_and_retention_waits_for_nobody(
@@ -150,7 +169,7 @@ def test_the_plugin_is_registered_and_its_link_leads_to_the_runs_report(describe
     assert name == "Ingest report"
     assert "/v1/runs/ingest__docs__0123456789abcdef/report?" in address
     linked = [task for task, entry in tasks_of(described, "ingest_documents").items() if "ReportLink" in entry["links"]]
-    assert set(linked) == {"report", *(f"documents.{stage}" for stage in STAGES)}
+    assert set(linked) == {"report", "conclude", *(f"documents.{stage}" for stage in STAGES)}
 
 
 def test_the_scheduler_loaded_what_its_tasks_need_before_it_forks_them(stack: Stack) -> None:

@@ -63,13 +63,7 @@ def airflow_environment(deployment: Deployment) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.airflow_jwt_secret,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_database(deployment)}",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
-            [
-                {
-                    "name": "dags-folder",
-                    "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-                    "kwargs": {"path": str(root / "dags"), "refresh_interval": 30},
-                }
-            ]
+            [_bundle("dags-folder", root / "dags"), _bundle("own-dags", paths.own_dags)]
         ),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(paths.airflow_home / "logs"),
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
@@ -82,6 +76,14 @@ def airflow_environment(deployment: Deployment) -> dict[str, str]:
 def airflow_database(deployment: Deployment) -> Path:
     """Return the SQLite file of Airflow's own data."""
     return deployment.paths.airflow_home / "airflow.db"
+
+
+def _bundle(name: str, folder: Path) -> dict[str, object]:
+    return {
+        "name": name,
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": str(folder), "refresh_interval": 30},
+    }
 
 
 def _neo4j_connection(deployment: Deployment) -> dict[str, object]:

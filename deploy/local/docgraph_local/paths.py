@@ -77,6 +77,11 @@ class Paths:
         return self.home / "airflow"
 
     @property
+    def own_dags(self) -> Path:
+        """DAGs of the stack's owner; Airflow reads them beside those of the repository."""
+        return self.home / "dags"
+
+    @property
     def airflow_passwords(self) -> Path:
         """The password file of Airflow's simple auth manager; mode 0600."""
         return self.airflow_home / "passwords.json"
@@ -104,7 +109,7 @@ class Paths:
 
     def create(self) -> None:
         """Create the folders; those with passwords or a control socket are for their owner only."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.own_dags.mkdir(parents=True, exist_ok=True)
         for folder in (self.logs, self.home / "data", self.airflow_home):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.run, self.run / "programs", self.socket.parent):

@@ -186,8 +186,9 @@ class Stack:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         if paths.socket.parent != paths.run and paths.socket.parent.is_dir():
             shutil.rmtree(paths.socket.parent)
-        if paths.home.is_dir() and not any(paths.home.iterdir()):
-            paths.home.rmdir()
+        for folder in (paths.own_dags, paths.home):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
         return removed
 
     def status(self) -> list[ProgramStatus]:

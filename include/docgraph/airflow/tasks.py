@@ -5,9 +5,9 @@ Each call lives in a task process of its own; XCom carries job ids only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +15,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_curren
 from airflow.sdk.exceptions import AirflowFailException
 
 from docgraph import auditing, dispatch, pipeline, publishing, retention
+from docgraph.airflow import assets
 from docgraph.model.jobs import JobState
 from docgraph.model.verdict import ReasonCode
 from docgraph.runtime import Runtime
@@ -34,9 +35,14 @@ RETRY_POLICY = ExceptionRetryPolicy(
         ),
     ]
 )
-RETRIES = 5
-RETRY_DELAY = timedelta(seconds=2)
-MAX_RETRY_DELAY = timedelta(minutes=2)
+#: How every task is tried again that doesn't say otherwise.
+DEFAULT_ARGS: dict[str, Any] = {
+    "retries": 5,
+    "retry_delay": timedelta(seconds=2),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=2),
+    "retry_policy": RETRY_POLICY,
+}
 
 
 def claim(params: dict[str, Any], run_id: str) -> list[list[str]]:
@@ -54,16 +60,30 @@ def run_stage(stage: str, batch: Sequence[str]) -> None:
 
 
 def report(params: dict[str, Any], run_id: str) -> dict[str, Any]:
-    """Publish the run's report and verdict.
+    """Publish the run's report and verdict, and announce the dataset where it is ready; returns what `conclude` needs.
 
-    Raises:
-        ReportedFailure: a job failed or the dataset is not ready, so that the run shows as failed; the report is out all the same.
+    Bad news don't fail this task: a dataset may be ready although a job failed, and Airflow passes on the events of a
+    task that succeeded only.
     """
     with Runtime.load() as runtime:
         published = publishing.publish(runtime, run_id, params["tag"])
-    if published.failed or not published.ready:
-        raise ReportedFailure(published.sentence)
-    return {"report": published.path, "ready": published.ready}
+    assets.announce(Path(published.path))
+    return {
+        "report": published.path,
+        "ready": published.ready,
+        "failed": published.failed,
+        "sentence": published.sentence,
+    }
+
+
+def conclude(reported: Mapping[str, Any]) -> None:
+    """Let the run end as what its report says.
+
+    Raises:
+        ReportedFailure: a job failed or the dataset is not ready, so that the run shows as failed.
+    """
+    if reported["failed"] or not reported["ready"]:
+        raise ReportedFailure(reported["sentence"])
 
 
 def list_datasets() -> list[str]:
@@ -73,7 +93,7 @@ def list_datasets() -> list[str]:
 
 
 def audit(tag: str) -> dict[str, Any]:
-    """Compare one dataset in full, mend it, and publish the verdict.
+    """Compare one dataset in full, mend it, publish the verdict, and announce the dataset where it is ready and in order.
 
     Raises:
         ReportedFailure: something is left that could not be mended, or the dataset is not ready; the report says what.
@@ -82,13 +102,14 @@ def audit(tag: str) -> dict[str, Any]:
     context["tag"] = tag  # type: ignore[typeddict-unknown-key]
     with Runtime.load() as runtime:
         repaired = auditing.audit(runtime, tag, str(context["run_id"]))
-        path = str(runtime.settings.reports_root / repaired.report)
+        path = runtime.settings.reports_root / repaired.report
     # A dataset whose documents were all deleted is not ready, but nobody has to look at it every day.
     against = [reason.code for reason in repaired.verdict.reasons if reason.code is not ReasonCode.NO_DOCUMENTS]
     if against or not repaired.after.is_equal:
         reasons = ", ".join(dict.fromkeys(against))
         raise ReportedFailure(f"The dataset {tag} is not in order ({reasons or 'drift is left'}); see {path}.")
-    return {"report": path, "ready": repaired.verdict.ready}
+    assets.announce(path)
+    return {"report": str(path), "ready": repaired.verdict.ready}
 
 
 def remove_expired() -> dict[str, int]:

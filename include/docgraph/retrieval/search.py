@@ -108,7 +108,6 @@ def search(
         return Answer(query, tag, (), 0.0, watch.timings, {"dense": 0, "fulltext": 0, "dropped": 0})
     pool = max(POOL, 2 * (limit + offset))
     arms = _Arms(reader, vectors, embedder, version, tag, question, pool, filters, documents, watch)
-    arms.embed()
     read = validated_read(reader, tag, arms.ask)
     watch.seconds["join"] += read.join_seconds
     watch.seconds["read"] += read.read_seconds
@@ -150,7 +149,7 @@ def readers_version(reader: GraphStore, embedder: EmbeddingClient, tag: str) -> 
 
 
 class _Arms:
-    """Both ways of finding candidates, asked at the same time; the question is embedded once."""
+    """Both ways of finding candidates, asked at the same time; the question is embedded once, while its words are looked for."""
 
     def __init__(
         self,
@@ -177,12 +176,6 @@ class _Arms:
         self._watch = watch
         self._vector: list[float] = []
 
-    def embed(self) -> None:
-        """Embed the question, once and before anything is read, because it takes longest."""
-        started = time.perf_counter()
-        self._vector = embed_question(self._embedder, self._question)
-        self._watch.add("embed", started)
-
     def ask(self, stillness: Stillness) -> Candidates:
         """Ask both arms."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dense") as executor:
@@ -191,6 +184,10 @@ class _Arms:
             return Candidates(dense.result(), lexical)
 
     def _dense(self) -> tuple[Candidate, ...]:
+        if not self._vector:
+            started = time.perf_counter()
+            self._vector = embed_question(self._embedder, self._question)
+            self._watch.add("embed", started)
         started = time.perf_counter()
         limit = self._pool if self._filters.heading is None else max(HEADING_POOL, self._pool)
         points = self._vectors.nearest(self._version, self._tag, self._vector, limit, document_ids=self._documents)

@@ -26,33 +26,67 @@ from neo4j import exceptions as neo4j_errors
 ATTEMPTS = 6
 _DELETED_MEANWHILE = "Neo.ClientError.Statement.EntityNotFound"
 
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A reading statement whose rows come packed into one record: the driver spends more on a record than on what is in it."""
+
+    query: str
+    columns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, statement: str, **columns: str) -> _Table:
+        """Let `statement` return each column's expression under its name."""
+        return cls(f"{statement} RETURN collect([{', '.join(columns.values())}]) AS rows", tuple(columns))
+
+    def rows(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Unpack what the statement returned, in its order."""
+        return [dict(zip(self.columns, row, strict=True)) for row in records[0]["rows"]]
+
+
 # Hits of the tag clause alone have score 0: text that Lucene makes no token of must match nothing, not everything.
-_FULLTEXT = (
+_FULLTEXT = _Table.of(
     f"CALL db.index.fulltext.queryNodes('{FULLTEXT_INDEX}', $lucene, {{limit: $limit}}) YIELD node, score "
-    "WHERE score > 0 RETURN node.id AS section_id, node.document_id AS document_id, score"
+    "WITH node, score WHERE score > 0",
+    section_id="node.id",
+    document_id="node.document_id",
+    score="score",
 )
 # Without the procedure's own limit, because a filter behind a limit loses hits; rows come best first and stop at LIMIT.
-_FULLTEXT_FILTERED = (
+_FULLTEXT_FILTERED = _Table.of(
     f"CALL db.index.fulltext.queryNodes('{FULLTEXT_INDEX}', $lucene) YIELD node, score "
-    "WHERE score > 0 AND ($documents IS NULL OR node.document_id IN $documents) "
-    "AND ($heading IS NULL OR toLower(node.heading_text) CONTAINS toLower($heading)) "
-    "RETURN node.id AS section_id, node.document_id AS document_id, score LIMIT $limit"
+    "WITH node, score WHERE score > 0 AND ($documents IS NULL OR node.document_id IN $documents) "
+    "AND ($heading IS NULL OR toLower(node.heading_text) CONTAINS toLower($heading)) WITH node, score LIMIT $limit",
+    section_id="node.id",
+    document_id="node.document_id",
+    score="score",
 )
 # The list is bound once and everything about the candidate follows from that one read.
-_MEMBERSHIP = (
-    "UNWIND $documents AS wanted OPTIONAL MATCH (d:Source {id: wanted.id}) "
+_MEMBERSHIP = _Table.of(
+    "UNWIND $documents AS wanted OPTIONAL MATCH (d:Source {id: wanted[0]}) "
     "WITH wanted, d, d IS NOT NULL AND (d:Document OR d:Tombstone) AS committed, coalesce(d.anchors, []) AS anchors "
     "WITH wanted, d, anchors, CASE WHEN committed THEN d.generation ELSE [] END AS generation, "
-    "CASE WHEN committed THEN d.fence ELSE 0 END AS fence "
-    "RETURN wanted.id AS document_id, fence, d.tag AS tag, "
-    "d IS NULL OR NOT d:Document AS deleted, size(generation) AS generation_size, "
-    "d.title AS title, d.source_uri AS source_uri, d.content_type AS content_type, "
-    "[i IN range(0, size(generation) - 1) WHERE generation[i] IN wanted.sections | [generation[i], i, anchors[i], "
-    "CASE WHEN i > 0 THEN generation[i - 1] END, generation[i + 1]]] AS members"
+    "CASE WHEN committed THEN d.fence ELSE 0 END AS fence",
+    document_id="wanted[0]",
+    fence="fence",
+    tag="d.tag",
+    deleted="d IS NULL OR NOT d:Document",
+    generation_size="size(generation)",
+    title="d.title",
+    source_uri="d.source_uri",
+    content_type="d.content_type",
+    members="[i IN range(0, size(generation) - 1) WHERE generation[i] IN wanted[1] | [generation[i], i, anchors[i], "
+    "CASE WHEN i > 0 THEN generation[i - 1] END, generation[i + 1]]]",
 )
-_SECTIONS = (
-    "UNWIND $ids AS id MATCH (s:Section {id: id}) RETURN s.id AS section_id, s.document_id AS document_id, "
-    "s.tag AS tag, s.heading_path AS heading_path, s.text AS text, s.text_hash AS text_hash, s.occurrence AS occurrence"
+_SECTIONS = _Table.of(
+    "UNWIND $ids AS id MATCH (s:Section {id: id})",
+    section_id="s.id",
+    document_id="s.document_id",
+    tag="s.tag",
+    heading_path="s.heading_path",
+    text="s.text",
+    text_hash="s.text_hash",
+    occurrence="s.occurrence",
 )
 _DOCUMENTS = (
     "UNWIND $ids AS id MATCH (d:Document {id: id}) RETURN d.id AS document_id, d.tag AS tag, "
@@ -202,7 +236,7 @@ class Reading(Base):
         return [FulltextHit(row["section_id"], row["document_id"], row["score"]) for row in rows]
 
     def _read_whole(
-        self, query: str, keys: Sequence[str], parameters: dict[str, Any], stillness: Stillness | None
+        self, table: _Table, keys: Sequence[str], parameters: dict[str, Any], stillness: Stillness | None
     ) -> list[dict[str, Any]]:
         """Read until no row lacks one of `keys`.
 
@@ -211,7 +245,7 @@ class Reading(Base):
         """
         for attempt in range(ATTEMPTS):
             try:
-                rows = self._read_at(stillness, query, **parameters)
+                rows = table.rows(self._read_at(stillness, table.query, **parameters))
             except WorldError as error:
                 cause = error.__cause__
                 if not isinstance(cause, neo4j_errors.Neo4jError) or cause.code != _DELETED_MEANWHILE:
@@ -257,7 +291,7 @@ class Reading(Base):
         `candidates` maps document ids to section ids. Every document asked for is in the answer; one that is unknown or
         a tombstone is `deleted` and has no members.
         """
-        documents = [{"id": document, "sections": list(sections)} for document, sections in candidates.items()]
+        documents = [[document, list(sections)] for document, sections in candidates.items()]
         rows = self._read_whole(_MEMBERSHIP, ("fence", "generation_size"), {"documents": documents}, stillness)
         return {row["document_id"]: _view(row) for row in rows}
 
@@ -266,7 +300,7 @@ class Reading(Base):
 
         While a commit is applied, a node may be there without some of its properties; its text hash tells.
         """
-        rows = self._read_at(stillness, _SECTIONS, ids=list(section_ids))
+        rows = _SECTIONS.rows(self._read_at(stillness, _SECTIONS.query, ids=list(section_ids)))
         return {row["section_id"]: _section(row) for row in rows if _is_whole(row)}
 
     def documents(self, document_ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -27,9 +27,11 @@ class DoorRuntime(Runtime):
                 "redis": self.state.ping,
                 "neo4j": self._connected_graph.ping,
                 "qdrant": self.vectors.ping,
-                "embedder": self.embedder.ping,
+                "embedder": self.embedder.first.ping,
             }
         )
+        for client in self.embedder.clients[1:]:
+            self.prober.add("second_embedder", client.ping)
 
     @property
     def graph(self) -> GraphStore:

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from docgraph.embedding.client import EmbeddingClient
+from docgraph.embedding import EmbeddingClient, EmbeddingServers
 from docgraph.retrieval import search
 from docgraph.retrieval.confidence import COEFFICIENTS, Coefficients, Features, confidence
 from docgraph.settings import Settings
@@ -43,7 +43,7 @@ def main() -> int:
     settings = Settings.load()
     graph = GraphStore(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password)
     vectors = VectorStore(settings.qdrant_url, settings.qdrant_api_key)
-    embedder = EmbeddingClient(settings.embeddings_url, settings.embeddings_api_key)
+    embedder = EmbeddingServers(EmbeddingClient(settings.embeddings_url, settings.embeddings_api_key))
     rows, labels, seconds = [], [], []
     for question, tag, label in asked:
         answer = search(graph, vectors, embedder, question, tag, related=False)

@@ -9,7 +9,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from docgraph.errors import DocumentError, StaleAttemptError, StoreUnavailableError, WorldError
@@ -46,7 +46,7 @@ class Verification:
     """What comparing a dataset (or some of its documents) found."""
 
     tag: str
-    #: The version that the dataset's readers use, and the one that the embeddings server makes.
+    #: The version that the dataset's readers use, and the same if an embedding server makes it, else what the servers make.
     embedding_version: str
     served_version: str
     comparison: Comparison
@@ -157,8 +157,10 @@ def verify(
     dataset = runtime.graph.dataset(tag)
     if dataset is None:
         raise UnknownDatasetError(f"No dataset has the tag {tag!r}; `ingestctl datasets` lists them.")
-    served = runtime.embedding_version
-    version = replace(served, name=dataset["embedding_version"])
+    # What the stores hold can be compared whoever makes the vectors.
+    version = EmbeddingVersion.named(dataset["embedding_version"])
+    names = [each.name for each in runtime.embedder.served()]
+    served = version.name if version.name in names else ", ".join(names)
     fulltext = None
     if document_ids is None:
         total = runtime.graph.counts(tag)["sections"]
@@ -170,7 +172,7 @@ def verify(
         fulltext = runtime.graph.fulltext_count(tag)
     else:
         comparison = compare_documents(runtime, version, document_ids, with_vectors=with_vectors)
-    return Verification(tag, version.name, served.name, comparison, fulltext, time.monotonic() - started)
+    return Verification(tag, version.name, served, comparison, fulltext, time.monotonic() - started)
 
 
 def repair(
@@ -190,7 +192,7 @@ def repair(
 
     Raises:
         UnknownDatasetError: nothing was ever ingested under the tag.
-        EmbeddingVersionError: the embeddings server makes another version than the dataset uses.
+        EmbeddingVersionError: no embedding server makes the version that the dataset uses.
         WorldError: a store or the embeddings server can't be reached; what was mended until then stays.
     """
     started = time.monotonic()

@@ -18,9 +18,9 @@ from urllib.parse import unquote
 
 from docgraph import retrieval
 from docgraph.airflow_api import INGEST_DAG, LIVE_RUN_STATES, AirflowApi
-from docgraph.errors import ConfigurationError, DocgraphError, StoreUnavailableError
+from docgraph.errors import ConfigurationError, DocgraphError, EmbeddingVersionError, StoreUnavailableError
 from docgraph.formats import content_type_of
-from docgraph.model.documents import Committed
+from docgraph.model.documents import Committed, EmbeddingVersion
 from docgraph.model.identity import canonical_source_uri, document_id, is_tag
 from docgraph.model.jobs import JobState, JobStatus, Operation
 from docgraph.retrieval import QueryError
@@ -527,22 +527,26 @@ def _graph(case: _Case) -> tuple[str, str]:
 
 
 def _embedding(case: _Case) -> tuple[str, str]:
-    dataset = case.runtime.graph.dataset(case.tag)
-    version = case.runtime.embedder.version()
-    if dataset is None or dataset["embedding_version"] != version.name:
-        stored = dataset["embedding_version"] if dataset else "none"
+    name = _readers_version(case)
+    try:
+        case.runtime.embedder.serving(name)
+    except EmbeddingVersionError as error:
         raise _BrokenError(
             "wrong_embedding_version",
-            f"The dataset {case.tag!r} is indexed under embedding version {stored}, but the embedder serves {version.name} "
-            f"({version.model}).",
-            "Start the embedder with the model the dataset was indexed with, or move the dataset to the new version.",
-        )
-    return "version_served", f"The embedder serves the dataset's embedding version {version.name}."
+            f"The dataset {case.tag!r} is indexed under embedding version {name or 'none'}. {error}",
+            "Start a server with the model that the dataset was indexed with, or move the dataset: "
+            f"`ingestctl reembed --tag={case.tag}`.",
+        ) from error
+    return "version_served", f"An embedding server makes the dataset's embedding version {name}."
+
+
+def _readers_version(case: _Case) -> str:
+    return (case.runtime.graph.dataset(case.tag) or {}).get("embedding_version") or ""
 
 
 def _vectors(case: _Case) -> tuple[str, str]:
     runtime, generation = case.runtime, case.committed.generation
-    version = runtime.embedder.version()
+    version = EmbeddingVersion.named(_readers_version(case))
     repair = f"`ingestctl repair --tag {case.tag}` puts them back."
     if not runtime.vectors.exists(version):
         raise _BrokenError("collection_missing", f"Qdrant has no collection {version.collection}.", repair)

@@ -41,9 +41,10 @@ def claim(runtime: Runtime, run_id: str, tag: str, job_ids: Sequence[str] | None
         WorldError: Redis or Neo4j can't be reached.
     """
     runtime.graph.ensure_schema()
-    # The collection before the dataset: from the moment that a dataset is known, both arms can be asked about it.
-    runtime.vectors.ensure(runtime.embedding_version)
-    runtime.graph.ensure_dataset(tag, runtime.embedding_version.name)
+    if runtime.graph.dataset(tag) is None:
+        # The collection before the dataset: from the moment that a dataset is known, both arms can be asked about it.
+        runtime.vectors.ensure(runtime.embedding_version)
+        runtime.graph.ensure_dataset(tag, runtime.embedding_version.name)
     states = runtime.state.jobs.claim(run_id, tag=tag, job_ids=job_ids, pipeline=pipeline_fingerprint(runtime))
     failpoint("claim.after_claim")
     live = [state for state in states if not state.status.is_final]

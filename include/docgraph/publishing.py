@@ -17,7 +17,6 @@ from pathlib import Path
 from docgraph import __version__, pipeline
 from docgraph.airflow_api import INGEST_DAG
 from docgraph.errors import EmbeddingVersionError
-from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.jobs import STAGES, JobState, JobStatus, Outcome, now
 from docgraph.model.verdict import Drift, Verdict
 from docgraph.parity.compare import Comparison, compare_dataset, compare_documents
@@ -68,7 +67,7 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         verdict=verdict,
         stage_seconds=_stage_seconds(runtime, jobs),
         total_seconds=_total_seconds(jobs),
-        versions=_versions(runtime),
+        versions=_versions(runtime, tag),
         config_hash=runtime.config.digest,
     )
     folder = write_report(runtime.settings.reports_root, report)
@@ -114,13 +113,14 @@ def _total_seconds(jobs: Sequence[JobState]) -> float:
     return (datetime.now(UTC) - min(starts)).total_seconds() if starts else 0.0
 
 
-def _versions(runtime: Runtime) -> dict[str, str]:
-    version: EmbeddingVersion = runtime.embedding_version
+def _versions(runtime: Runtime, tag: str) -> dict[str, str]:
+    name = (runtime.graph.dataset(tag) or {}).get("embedding_version") or runtime.embedding_version.name
+    models = {version.name: version.model for version in runtime.embedder.served()}
     found = {
         "docgraph": __version__,
         "pipeline": pipeline_fingerprint(runtime),
-        "embedding_version": version.name,
-        "embedding_model": version.model,
+        "embedding_version": name,
+        "embedding_model": models.get(name, "served by no embedding server"),
     }
     for name, package in _PACKAGES.items():
         try:
@@ -183,7 +183,7 @@ def publish_audit(
         verdict=verdict,
         stage_seconds=dict.fromkeys(STAGES, 0.0),
         total_seconds=seconds,
-        versions=_versions(runtime),
+        versions=_versions(runtime, tag),
         config_hash=runtime.config.digest,
     )
     folder = write_report(runtime.settings.reports_root, report)

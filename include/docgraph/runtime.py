@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from docgraph.config import IngestConfig
-from docgraph.embedding.client import EmbeddingClient
+from docgraph.embedding import EmbeddingClient, EmbeddingServers
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.settings import Settings
 from docgraph.state import State
@@ -47,14 +47,18 @@ class Runtime:
         return VectorStore(self.settings.qdrant_url, self.settings.qdrant_api_key)
 
     @cached_property
-    def embedder(self) -> EmbeddingClient:
-        """The embeddings server."""
-        return EmbeddingClient(self.settings.embeddings_url, self.settings.embeddings_api_key)
+    def embedder(self) -> EmbeddingServers:
+        """The embedding servers: one, or two while datasets use different models."""
+        settings = self.settings
+        clients = [EmbeddingClient(settings.embeddings_url, settings.embeddings_api_key)]
+        if settings.second_embeddings_url:
+            clients.append(EmbeddingClient(settings.second_embeddings_url, settings.second_embeddings_api_key))
+        return EmbeddingServers(*clients)
 
-    @cached_property
+    @property
     def embedding_version(self) -> EmbeddingVersion:
-        """The version that the embeddings server makes."""
-        return self.embedder.version()
+        """The version that new datasets get: what the first embedding server makes."""
+        return self.embedder.first.version()
 
     @cached_property
     def snapshots(self) -> SnapshotStore:

@@ -43,6 +43,9 @@ class Settings:
     redis_url: str
     embeddings_url: str
     embeddings_api_key: str | None
+    #: A second embedding server, for datasets that use another model than new ones do, or are moving to it.
+    second_embeddings_url: str | None
+    second_embeddings_api_key: str | None
     service_url: str
     token: str
     airflow_api_url: str
@@ -87,6 +90,8 @@ class Settings:
             redis_url=get("DOCGRAPH_REDIS_URL", address("redis", "redis") + "/0"),
             embeddings_url=get("DOCGRAPH_EMBEDDINGS_URL", address("embedder", "http") + "/v1"),
             embeddings_api_key=values.get("DOCGRAPH_EMBEDDINGS_API_KEY") or None,
+            second_embeddings_url=values.get("DOCGRAPH_SECOND_EMBEDDINGS_URL") or None,
+            second_embeddings_api_key=values.get("DOCGRAPH_SECOND_EMBEDDINGS_API_KEY") or None,
             service_url=get("DOCGRAPH_SERVICE_URL", address("sidecar", "http")),
             token=get("DOCGRAPH_TOKEN", ""),
             airflow_api_url=get("AIRFLOW_API_URL", address("airflow", "http")),

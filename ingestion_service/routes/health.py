@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from docgraph import __version__
-from docgraph.errors import StoreUnavailableError
+from docgraph.errors import DocgraphError, StoreUnavailableError
 from ingestion_service.http import metrics_response
 from ingestion_service.probes import in_thread
 from ingestion_service.service import Service, Svc
@@ -52,5 +52,20 @@ def _readiness(service: Service, tag: str | None) -> dict[str, Any]:
             except StoreUnavailableError as error:
                 content["checks"]["redis"] = {**content["checks"]["redis"], "ok": False, "error": str(error)}
         content["dataset"] = verdict
-        is_ready = is_ready and verdict is not None and verdict.get("ready") == "true"
+        content["embedding"] = _embedding(service, tag) if is_ready and verdict is not None else None
+        is_served = content["embedding"] is not None and content["embedding"]["served"]
+        is_ready = is_ready and is_served and verdict is not None and verdict.get("ready") == "true"
     return {"ready": is_ready, **content}
+
+
+def _embedding(service: Service, tag: str) -> dict[str, Any]:
+    """Say whether an embedding server makes the version that the dataset's readers use: a good verdict may be older."""
+    dataset = service.runtime.graph.dataset(tag)
+    if dataset is None:
+        return {"version": None, "served": False, "error": f"Neo4j has no dataset {tag!r}."}
+    name = dataset["embedding_version"]
+    try:
+        service.runtime.embedder.serving(name, patience=0.0)
+    except DocgraphError as error:
+        return {"version": name, "served": False, "error": str(error)}
+    return {"version": name, "served": True, "error": None}

@@ -18,8 +18,8 @@ import httpx
 import numpy as np
 import pytest
 
-from docgraph.embedding import EmbeddingClient, EmbeddingInputError
-from docgraph.errors import ConfigurationError, StoreUnavailableError
+from docgraph.embedding import Embedder, EmbeddingClient, EmbeddingInputError, EmbeddingServers
+from docgraph.errors import ConfigurationError, EmbeddingVersionError, StoreUnavailableError
 from docgraph.model.identity import vector_hash
 from ingestion_service.embedder.encoder import BertEncoder, SentenceTransformersEncoder, load_encoder
 
@@ -88,6 +88,25 @@ def embedder() -> Iterator[str]:
 @pytest.fixture
 def client(embedder: str) -> Iterator[EmbeddingClient]:
     made = EmbeddingClient(f"{embedder}/v1", KEY)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def cls_embedder() -> Iterator[str]:
+    """The same model with another pooling: another embedding version."""
+    port = free_port()
+    process = start(port, "--pooling", "cls")
+    try:
+        wait_for(f"http://127.0.0.1:{port}/health", 200)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop(process)
+
+
+@pytest.fixture
+def cls_client(cls_embedder: str) -> Iterator[EmbeddingClient]:
+    made = EmbeddingClient(f"{cls_embedder}/v1", KEY)
     yield made
     made.close()
 
@@ -285,6 +304,51 @@ def test_a_client_outlives_a_restart_of_the_embedder() -> None:
         client.close()
         for each in (process, *processes):
             stop(each)
+
+
+def test_another_pooling_of_the_same_model_is_another_version_with_other_vectors(
+    client: EmbeddingClient, cls_client: EmbeddingClient
+) -> None:
+    mean, cls = client.version(), cls_client.version()
+    assert (mean.model, mean.revision) == (cls.model, cls.revision)
+    assert mean.name != cls.name
+    ours = cls_client.embed(TEXTS)
+    assert np.abs(np.linalg.norm(ours, axis=1) - 1).max() < 1e-5
+    assert float((ours * client.embed(TEXTS)).sum(axis=1).max()) < 0.9
+    alone = np.stack([cls_client.embed([text])[0] for text in TEXTS])
+    assert np.abs(ours - alone).max() < 1e-5
+
+
+def test_of_several_servers_the_one_that_makes_the_version_is_asked(
+    client: EmbeddingClient, cls_client: EmbeddingClient
+) -> None:
+    away = EmbeddingClient(f"http://127.0.0.1:{free_port()}/v1", patience=0.2)
+    mean, cls = client.version().name, cls_client.version().name
+    servers = EmbeddingServers(client, cls_client)
+    assert [version.name for version in servers.served()] == [mean, cls]
+    assert np.array_equal(servers.serving(cls).embed(["a text"]), cls_client.embed(["a text"]))
+    assert np.array_equal(servers.serving(mean).embed(["a text"]), client.embed(["a text"]))
+    with pytest.raises(EmbeddingVersionError, match=f"{mean}.*{cls}"):
+        servers.serving("unknown")
+    # One that is away is in nobody's way who needs another, but nothing can be said of what it would make.
+    partly = EmbeddingServers(away, cls_client)
+    assert partly.serving(cls).version.name == cls
+    assert [version.name for version in partly.served()] == [cls]
+    with pytest.raises(StoreUnavailableError, match="can't be reached"):
+        partly.serving(mean)
+    away.close()
+
+
+def test_vectors_of_another_version_than_expected_are_refused(
+    client: EmbeddingClient, cls_client: EmbeddingClient
+) -> None:
+    # What a client meets whose server was started again with another model.
+    held = Embedder(cls_client.version(), client)
+    client.version()
+    with pytest.raises(EmbeddingVersionError, match="started with another model"):
+        held.embed(["a text"])
+    assert client.known_version is None
+    assert client.embed(["a text"]).shape == (1, 384)
 
 
 def test_a_model_that_is_not_there_ends_the_process_with_an_error(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from docgraph.config import DatasetConfig, IngestConfig, SampleQuery
-from docgraph.embedding.client import EmbeddingClient
+from docgraph.embedding import EmbeddingServers
 from docgraph.errors import EmbeddingVersionError
 from docgraph.model import identity
 from docgraph.model.commit import CommitRequest, SectionRow
@@ -36,11 +36,11 @@ LOGIN = "Users sign in with a password and a one-time code from their telephone.
 class Engines:
     graph: GraphStore
     vectors: VectorStore
-    embedder: EmbeddingClient
+    embedder: EmbeddingServers
 
     @property
     def version(self) -> EmbeddingVersion:
-        return self.embedder.version()
+        return self.embedder.first.version()
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +72,7 @@ class Dataset:
         document, engines = self.document_id(uri), self.engines
         before = engines.graph.committed(document)
         fence = before.fence + 1
-        vectors = engines.embedder.embed([embedded_text((heading,), text) for heading, text in sections])
+        vectors = engines.embedder.first.embed([embedded_text((heading,), text) for heading, text in sections])
         rows, points = [], []
         for position, ((heading, text), vector) in enumerate(zip(sections, vectors, strict=True)):
             occurrence = list(sections[:position]).count((heading, text))
@@ -217,7 +217,7 @@ def test_staged_vectors_are_seen_by_nobody(handbook: Dataset) -> None:
     e, document = handbook.engines, handbook.document_id("upload:///ops/gate.md")
     text = "The gate is made of oak and closes at dusk."
     section = identity.section_id(document, ("Gate",), text, 0)
-    vector = e.embedder.embed([text])[0]
+    vector = e.embedder.first.embed([text])[0]
     e.vectors.stage(
         e.version, [Point(section, document, handbook.tag, vector, "h", identity.vector_hash(vector))], fence=99
     )

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docgraph.embedding.versions import TEMPLATE, embedding_version
-from docgraph.errors import ConfigurationError, DocumentError, StoreUnavailableError
+from docgraph.errors import ConfigurationError, DocumentError, EmbeddingVersionError, StoreUnavailableError
 from docgraph.model.documents import EmbeddingVersion
 
 Vectors = NDArray[np.float32]
@@ -57,7 +57,7 @@ class EmbeddingClient:
         `patience` is for how many seconds a server that refuses connections (or says 429 or 503) is asked again; `timeout`
         is how many seconds one request may take.
         """
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._patience = patience
         self._texts_per_request = texts_per_request
         self._characters_per_request = characters_per_request
@@ -66,11 +66,16 @@ class EmbeddingClient:
         self._version: EmbeddingVersion | None = None
         self._lock = threading.Lock()
 
-    def version(self) -> EmbeddingVersion:
+    @property
+    def known_version(self) -> EmbeddingVersion | None:
+        """The version that the server named last; None before it was asked."""
+        return self._version
+
+    def version(self, *, patience: float | None = None) -> EmbeddingVersion:
         """Return the version of the server's vectors, asked once (`GET /v1/models`).
 
         A server that is not ours says neither revision nor dimensions: then the revision is empty and one text is embedded
-        to count the dimensions.
+        to count the dimensions. `patience` replaces the client's own.
 
         Raises:
             StoreUnavailableError: the server can't be reached or answers with an error.
@@ -78,70 +83,80 @@ class EmbeddingClient:
         """
         with self._lock:
             if self._version is None:
-                self._version = self._ask_version()
+                self._version = self._ask_version(patience)
             return self._version
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str], version: EmbeddingVersion | None = None) -> Vectors:
         """Return the vectors of `texts`: float32, shape `(len(texts), dimensions)`, each of length 1.
+
+        They are of `version` (default: the one that the server named): a server that was started again with another model
+        meanwhile says so with each answer.
 
         Raises:
             EmbeddingInputError: a text exceeds the model's tokens; `index` says which, counted in `texts`.
+            EmbeddingVersionError: the server makes another version by now; it is asked again at the next call.
             StoreUnavailableError: the server can't be reached or answers with an error.
         """
-        version = self.version()
+        version = version or self.version()
         if not texts:
             return np.zeros((0, version.dimensions), dtype=np.float32)
         parts: list[Vectors] = []
         start = 0
         for chunk in self._chunks(texts):
-            parts.append(self._embed_chunk(version.model, chunk, start))
+            vectors, made = self._embed_chunk(version.model, chunk, start)
+            if made not in {None, version.name}:
+                raise self._changed(version, f"version {made}")
+            parts.append(vectors)
             start += len(chunk)
         vectors = np.concatenate(parts)
         if vectors.shape[1] != version.dimensions:
-            raise StoreUnavailableError(
-                f"The embedding server at {self._url} now gives {vectors.shape[1]} dimensions instead of {version.dimensions}: "
-                "its model was changed. Restart this process, so that it asks for the version again."
-            )
+            raise self._changed(version, f"vectors of {vectors.shape[1]} dimensions")
         return vectors
 
     def ping(self) -> float:
-        """Return how many seconds the server takes to name its models.
+        """Return how many seconds the server takes to name its models; one that was changed is noticed.
 
         Raises:
             StoreUnavailableError: the server can't be reached, is still loading or answers with an error.
         """
         started = time.perf_counter()
-        self._request("GET", "/models", patience=0.0)
-        return time.perf_counter() - started
+        answer = self._request("GET", "/models", patience=0.0)
+        seconds = time.perf_counter() - started
+        named = _named_version(answer)
+        with self._lock:
+            if named is not None and self._version is not None:
+                self._version = named
+        return seconds
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def _ask_version(self) -> EmbeddingVersion:
-        answer = self._request("GET", "/models")
+    def _changed(self, expected: EmbeddingVersion, made: str) -> EmbeddingVersionError:
+        with self._lock:
+            self._version = None
+        return EmbeddingVersionError(
+            f"The embedding server at {self.url} now gives {made} instead of version {expected.name} ({expected.model}): it was "
+            "started with another model. Start it with the old one, or name a server of each model."
+        )
+
+    def _ask_version(self, patience: float | None) -> EmbeddingVersion:
+        answer = self._request("GET", "/models", patience=patience)
+        named = _named_version(answer)
+        if named is not None:
+            return named
         models = answer.get("data")
         if not isinstance(models, list) or not models or "id" not in models[0]:
             raise ConfigurationError(
-                f"{self._url}/models lists no model, so this is no embedding server; set DOCGRAPH_EMBEDDINGS_URL to one (with /v1)."
+                f"{self.url}/models lists no model, so this is no embedding server; set DOCGRAPH_EMBEDDINGS_URL to one (with /v1)."
             )
         entry = models[0]
-        ours = entry.get("docgraph")
-        if isinstance(ours, Mapping):
-            return embedding_version(
-                model=str(ours["model"]),
-                revision=str(ours["revision"]),
-                dimensions=int(ours["dimensions"]),
-                max_tokens=int(ours["max_tokens"]),
-                pooling=str(ours["pooling"]),
-                normalisation=str(ours["normalisation"]),
-                template=str(ours["template"]),
-            )
         model = str(entry["id"])
+        vectors, _ = self._embed_chunk(model, [_PROBE], 0)
         return embedding_version(
             model=model,
             revision=str(entry.get("revision") or ""),
-            dimensions=int(self._embed_chunk(model, [_PROBE], 0).shape[1]),
+            dimensions=int(vectors.shape[1]),
             max_tokens=int(entry.get("max_model_len") or 0),
             pooling="server",
             template=TEMPLATE,
@@ -160,13 +175,14 @@ class EmbeddingClient:
             characters += len(text)
         yield chunk
 
-    def _embed_chunk(self, model: str, texts: list[str], start: int) -> Vectors:
+    def _embed_chunk(self, model: str, texts: list[str], start: int) -> tuple[Vectors, str | None]:
+        """Return the vectors of one request, and the version that the server says they are of (None: it says nothing)."""
         body = {"model": model, "input": texts, "encoding_format": "base64"}
         answer = self._request("POST", "/embeddings", body=body, start=start)
         rows = answer.get("data")
         if not isinstance(rows, list) or len(rows) != len(texts):
             raise StoreUnavailableError(
-                f"The embedding server at {self._url} gave {len(rows) if isinstance(rows, list) else 'no'} vectors for {len(texts)} texts; "
+                f"The embedding server at {self.url} gave {len(rows) if isinstance(rows, list) else 'no'} vectors for {len(texts)} texts; "
                 "look at its log."
             )
         try:
@@ -174,9 +190,10 @@ class EmbeddingClient:
             vectors = np.stack([_vector(row["embedding"]) for row in ordered])
         except (KeyError, TypeError, ValueError, binascii.Error) as error:
             raise StoreUnavailableError(
-                f"The embedding server at {self._url} answered with vectors that can't be read ({error}); look at its log."
+                f"The embedding server at {self.url} answered with vectors that can't be read ({error}); look at its log."
             ) from error
-        return _normalised(vectors, self._url)
+        ours = answer.get("docgraph")
+        return _normalised(vectors, self.url), str(ours["version"]) if isinstance(ours, Mapping) else None
 
     def _request(
         self,
@@ -193,22 +210,22 @@ class EmbeddingClient:
         while True:
             reason: str
             try:
-                response = self._http.request(method, self._url + path, json=body)
+                response = self._http.request(method, self.url + path, json=body)
             except httpx.TimeoutException as error:
                 raise StoreUnavailableError(
-                    f"The embedding server at {self._url} took too long to answer ({type(error).__name__}); look at its load and log."
+                    f"The embedding server at {self.url} took too long to answer ({type(error).__name__}); look at its load and log."
                 ) from error
             except httpx.TransportError as error:
                 reason = str(error) or type(error).__name__
             except httpx.InvalidURL as error:
-                raise ConfigurationError(f"DOCGRAPH_EMBEDDINGS_URL={self._url!r} is no address: {error}") from error
+                raise ConfigurationError(f"DOCGRAPH_EMBEDDINGS_URL={self.url!r} is no address: {error}") from error
             else:
                 if response.status_code not in _RETRIED_STATUS:
                     return self._read(response, start)
                 reason = f"HTTP {response.status_code}: {_error_of(response).get('message', '')}".rstrip(": ")
             if time.monotonic() + pause > deadline:
                 raise StoreUnavailableError(
-                    f"The embedding server at {self._url} can't be reached ({reason}); check `make status` and its log."
+                    f"The embedding server at {self.url} can't be reached ({reason}); check `make status` and its log."
                 )
             time.sleep(pause)
             pause = min(pause * 2, 1.0)
@@ -235,11 +252,29 @@ class EmbeddingClient:
             )
         if response.status_code in {401, 403}:
             raise ConfigurationError(
-                f"The embedding server at {self._url} refuses the key (HTTP {response.status_code}); set DOCGRAPH_EMBEDDINGS_API_KEY."
+                f"The embedding server at {self.url} refuses the key (HTTP {response.status_code}); set DOCGRAPH_EMBEDDINGS_API_KEY."
             )
         raise StoreUnavailableError(
-            f"The embedding server at {self._url} answered HTTP {response.status_code}: {detail.get('message') or response.text[:200]}"
+            f"The embedding server at {self.url} answered HTTP {response.status_code}: {detail.get('message') or response.text[:200]}"
         )
+
+
+def _named_version(answer: Mapping[str, Any]) -> EmbeddingVersion | None:
+    """Return the version that a server of ours names among its models; None for any other server."""
+    models = answer.get("data")
+    entry = models[0] if isinstance(models, list) and models else None
+    ours = entry.get("docgraph") if isinstance(entry, Mapping) else None
+    if not isinstance(ours, Mapping):
+        return None
+    return embedding_version(
+        model=str(ours["model"]),
+        revision=str(ours["revision"]),
+        dimensions=int(ours["dimensions"]),
+        max_tokens=int(ours["max_tokens"]),
+        pooling=str(ours["pooling"]),
+        normalisation=str(ours["normalisation"]),
+        template=str(ours["template"]),
+    )
 
 
 def _vector(embedding: object) -> NDArray[np.float64]:

@@ -200,6 +200,11 @@ class EmbeddingVersion:
     max_tokens: int
     template: str = field(default="heading-path-newline-text")
 
+    @classmethod
+    def named(cls, name: str) -> EmbeddingVersion:
+        """Return a version of which only the name is known: enough to find its points, not to make any."""
+        return cls(name=name, model="", revision="", dimensions=0, max_tokens=0)
+
     @property
     def collection(self) -> str:
         """Name of the Qdrant collection that holds this version's points."""

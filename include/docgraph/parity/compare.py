@@ -322,7 +322,7 @@ def other_versions(runtime: Runtime, version: EmbeddingVersion, tag: str) -> lis
     dataset = runtime.graph.dataset(tag) or {}
     used = {version.name, dataset.get("embedding_version"), dataset.get("building")}
     names = (collection.removeprefix(COLLECTION_PREFIX) for collection in runtime.vectors.collections())
-    return [replace(version, name=name) for name in names if name not in used]
+    return [EmbeddingVersion.named(name) for name in names if name not in used]
 
 
 def _add_other_versions(runtime: Runtime, version: EmbeddingVersion, tag: str, result: Comparison) -> None:

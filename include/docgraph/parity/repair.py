@@ -138,10 +138,11 @@ def stage_sections(
 ) -> None:
     """Embed sections and upsert them, conditionally, under the attempt's fence; texts of like length go together."""
     size = runtime.config.pipeline.embed_batch
+    embedder = runtime.embedder.serving(version.name)
     ordered = sorted(sections, key=lambda section: (len(section.text), section.section_id))
     for start in range(0, len(ordered), size):
         batch = ordered[start : start + size]
-        vectors = runtime.embedder.embed([section.embedded_text for section in batch])
+        vectors = embedder.embed([section.embedded_text for section in batch])
         points = [
             Point(
                 section_id=section.section_id,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from docgraph.embedding.client import EmbeddingClient, EmbeddingInputError
+from docgraph.embedding import Embedder, EmbeddingInputError, EmbeddingServers
 from docgraph.errors import EmbeddingVersionError
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import canonical_text, is_tag
@@ -72,7 +72,7 @@ class _Stopwatch:
 def search(
     reader: GraphStore,
     vectors: VectorStore,
-    embedder: EmbeddingClient,
+    embedder: EmbeddingServers,
     query: str,
     tag: str,
     *,
@@ -82,23 +82,25 @@ def search(
     content_type: str | None = None,
     heading: str | None = None,
     related: bool = True,
+    embedding_version: str | None = None,
 ) -> Answer:
     """Answer a question from one dataset: evidence, best first, with reasons, confidence (0 to 1) and timings (seconds).
 
     `source_prefix`, `content_type` and `heading` (part of the heading path, any case) restrict it. `related` adds what
-    stands near each hit in the graph.
+    stands near each hit in the graph. `embedding_version` asks the points of another version than the readers' (by name),
+    which is how one that is being built is tried.
 
     Raises:
         QueryError: the question, tag, limit or offset can't be used as it is.
         UnknownDatasetError: nothing was ever ingested under the tag.
-        EmbeddingVersionError: the embedder serves another embedding version than the dataset's readers use.
+        EmbeddingVersionError: no embedding server makes the version that the dataset's readers use.
         ReadConflictError: the documents kept changing while they were read.
         StoreUnavailableError: Neo4j, Qdrant or the embedder can't be reached.
     """
     watch = _Stopwatch()
     question = _checked(query, tag, limit, offset)
     filters = Filters(source_prefix or None, content_type or None, heading or None)
-    version = readers_version(reader, embedder, tag)
+    own = _embedder_of(reader, embedder, tag, embedding_version)
     documents = None
     if filters.on_documents:
         documents = reader.documents_matching(
@@ -107,7 +109,7 @@ def search(
     if documents is not None and not documents:
         return Answer(query, tag, (), 0.0, watch.timings, {"dense": 0, "fulltext": 0, "dropped": 0})
     pool = max(POOL, 2 * (limit + offset))
-    arms = _Arms(reader, vectors, embedder, version, tag, question, pool, filters, documents, watch)
+    arms = _Arms(reader, vectors, own, tag, question, pool, filters, documents, watch)
     read = validated_read(reader, tag, arms.ask)
     watch.seconds["join"] += read.join_seconds
     watch.seconds["read"] += read.read_seconds
@@ -127,25 +129,29 @@ def search(
     return Answer(query, tag, evidence, confidence(features), watch.timings, counts, features)
 
 
-def readers_version(reader: GraphStore, embedder: EmbeddingClient, tag: str) -> EmbeddingVersion:
-    """Return the embedding version that the dataset's readers use, if it is the one that the embedder serves.
+def readers_version(reader: GraphStore, embedder: EmbeddingServers, tag: str) -> EmbeddingVersion:
+    """Return the embedding version that the dataset's readers use, if an embedding server makes it.
 
     Raises:
         UnknownDatasetError: no dataset has this tag.
-        EmbeddingVersionError: the embedder serves another version.
+        EmbeddingVersionError: no server makes that version.
     """
+    return _embedder_of(reader, embedder, tag, None).version
+
+
+def _embedder_of(reader: GraphStore, embedder: EmbeddingServers, tag: str, name: str | None) -> Embedder:
     dataset = reader.dataset(tag)
     if dataset is None:
         raise UnknownDatasetError(
             f"No dataset has the tag {tag!r}; `ingestctl status` lists the datasets, `ingestctl ingest FILES --tag={tag}` makes it."
         )
-    version = embedder.version()
-    if dataset["embedding_version"] != version.name:
+    try:
+        return embedder.serving(name or dataset["embedding_version"])
+    except EmbeddingVersionError as error:
         raise EmbeddingVersionError(
-            f"The dataset {tag!r} is indexed under embedding version {dataset['embedding_version']}, but the embedder serves "
-            f"{version.name} ({version.model}). Start the embedder with the model the dataset was indexed with, or index the dataset again."
-        )
-    return version
+            f"The dataset {tag!r} can't be asked. {error} Start a server with the model that the dataset was indexed with, or move "
+            f"the dataset to another: `ingestctl reembed --tag={tag}`."
+        ) from error
 
 
 class _Arms:
@@ -155,8 +161,7 @@ class _Arms:
         self,
         reader: GraphStore,
         vectors: VectorStore,
-        embedder: EmbeddingClient,
-        version: EmbeddingVersion,
+        embedder: Embedder,
         tag: str,
         question: str,
         pool: int,
@@ -167,7 +172,6 @@ class _Arms:
         self._reader = reader
         self._vectors = vectors
         self._embedder = embedder
-        self._version = version
         self._tag = tag
         self._question = question
         self._pool = pool
@@ -190,7 +194,9 @@ class _Arms:
             self._watch.add("embed", started)
         started = time.perf_counter()
         limit = self._pool if self._filters.heading is None else max(HEADING_POOL, self._pool)
-        points = self._vectors.nearest(self._version, self._tag, self._vector, limit, document_ids=self._documents)
+        points = self._vectors.nearest(
+            self._embedder.version, self._tag, self._vector, limit, document_ids=self._documents
+        )
         self._watch.add("dense", started)
         # Equal scores come in any order from the store.
         points.sort(key=lambda p: (-p.score, p.section_id))
@@ -211,7 +217,7 @@ class _Arms:
         return tuple(Candidate(hit.section_id, hit.document_id, bm25=hit.score) for hit in found)
 
 
-def embed_question(embedder: EmbeddingClient, question: str) -> list[float]:
+def embed_question(embedder: Embedder, question: str) -> list[float]:
     """Return the vector of a question; one that is longer than the model reads is embedded from its beginning."""
     text = question
     while True:

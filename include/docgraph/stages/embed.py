@@ -31,7 +31,8 @@ class _Progress:
 
     work: Work
     fingerprint: str
-    total: int
+    #: Vectors: of each added section, in each embedding version.
+    total: int = 0
     done: int = 0
     failed: DocumentError | None = None
 
@@ -52,13 +53,14 @@ def run_batch(works: Sequence[tuple[Work, str]]) -> dict[str, Checkpoint | Docum
     for work, own_fingerprint in works:
         plan = work.load("build_graph", Plan)
         wanted = set(plan.difference.added)
-        state = progress[work.job_id] = _Progress(work, own_fingerprint, total=len(wanted))
+        state = progress[work.job_id] = _Progress(work, own_fingerprint)
         if not wanted:
             continue
         sections = [s for s in work.load("parse", ParsedDocument).sections if s.section_id in wanted]
         for version in target_versions(work.runtime, work.job.tag):
             there = work.runtime.journal.load(version.name, work.document_id, sorted(wanted))
-            state.done = len(there)
+            state.total += len(wanted)
+            state.done += len(there)
             queues[version] += [(s, state) for s in sections if s.section_id not in there]
     for version, queue in queues.items():
         _embed(version, queue)
@@ -93,7 +95,7 @@ def _batches(queue: list[tuple[Section, _Progress]], size: int) -> Iterator[list
 def _embed_batch(version: EmbeddingVersion, members: list[tuple[Section, _Progress]]) -> None:
     runtime = members[0][1].work.runtime
     try:
-        vectors = runtime.embedder.embed([section.embedded_text for section, _ in members])
+        vectors = runtime.embedder.serving(version.name).embed([section.embedded_text for section, _ in members])
     except DocumentError:
         # The server refuses the whole request: find out whose text it was, so that only that document fails.
         _embed_one_by_one(version, members)
@@ -106,7 +108,7 @@ def _embed_one_by_one(version: EmbeddingVersion, members: list[tuple[Section, _P
         if state.failed:
             continue
         try:
-            vector = state.work.runtime.embedder.embed([section.embedded_text])
+            vector = state.work.runtime.embedder.serving(version.name).embed([section.embedded_text])
         except DocumentError as error:
             logger.warning(
                 "section %s of %s can't be embedded: %s", section.section_id, state.work.job.source_uri, error

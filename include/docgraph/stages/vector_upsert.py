@@ -75,7 +75,7 @@ def points_of(work: Work, version: EmbeddingVersion, sections: Sequence[Section]
         rows = dict(
             zip(
                 [s.section_id for s in batch],
-                work.runtime.embedder.embed([s.embedded_text for s in batch]),
+                work.runtime.embedder.serving(version.name).embed([s.embedded_text for s in batch]),
                 strict=True,
             )
         )

@@ -136,17 +136,21 @@ def stands_already(work_state: JobState, committed: Committed, pipeline: str) ->
 
 
 def target_versions(runtime: Runtime, tag: str) -> list[EmbeddingVersion]:
-    """Return the embedding versions that a commit must have vectors in: the dataset's, and the one that is being built."""
-    mine = runtime.embedding_version
-    dataset = runtime.graph.ensure_dataset(tag, mine.name)
-    wanted = {dataset["embedding_version"], dataset["building"]} - {None}
-    if wanted != {mine.name}:
-        others = ", ".join(sorted(wanted - {mine.name}))
+    """Return the embedding versions that a commit must have vectors in: the readers' first, then the one that is being built.
+
+    Raises:
+        EmbeddingVersionError: no embedding server makes one of them.
+        StoreUnavailableError: Neo4j or an embedding server can't be reached.
+    """
+    dataset = runtime.graph.dataset(tag) or runtime.graph.ensure_dataset(tag, runtime.embedding_version.name)
+    wanted = dict.fromkeys(filter(None, (dataset["embedding_version"], dataset["building"])))
+    try:
+        return [runtime.embedder.serving(name).version for name in wanted]
+    except EmbeddingVersionError as error:
         raise EmbeddingVersionError(
-            f"Dataset {tag!r} uses embedding version {others}, the embeddings server makes {mine.name}; "
-            "start the server with the dataset's model, or move the dataset to the new version."
-        )
-    return [mine]
+            f"The dataset {tag!r} can't take vectors. {error} Start a server with the dataset's model beside the present one "
+            f"(DOCGRAPH_SECOND_EMBEDDINGS_URL), or move the dataset: `ingestctl reembed --tag={tag}`."
+        ) from error
 
 
 def wait_for_gate(runtime: Runtime, works: list[Work]) -> None:

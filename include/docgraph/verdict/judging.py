@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from docgraph.config import IngestConfig
-from docgraph.embedding.client import EmbeddingClient
+from docgraph.embedding import EmbeddingServers
 from docgraph.errors import EmbeddingVersionError, ReadConflictError
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.jobs import JobState
@@ -32,16 +32,18 @@ def judge(
     *,
     graph: GraphStore,
     vectors: VectorStore,
-    embedder: EmbeddingClient,
+    embedder: EmbeddingServers,
     config: IngestConfig,
     jobs: Sequence[JobState] = (),
     drift: Drift | None,
     changed: Sequence[str] = (),
+    embedding_version: str | None = None,
 ) -> Verdict:
     """Say whether a dataset is fit to be queried, with every reason against it.
 
     `jobs` are those of the run that just ended, `drift` is what `parity` found (None: nothing was compared), `changed`
-    the section ids that the run added. A store that is down is no reason but an error: the verdict is asked for again.
+    the section ids that the run added. `embedding_version` judges the dataset under that version instead of its readers'.
+    A store that is down is no reason but an error: the verdict is asked for again.
 
     Raises:
         StoreUnavailableError: Neo4j, Qdrant or the embedder can't be reached.
@@ -49,9 +51,11 @@ def judge(
     limits = config.verdict
     numbers = graph.counts(tag)
     reasons = checks.check_documents(tag, numbers["documents"])
-    reasons += checks.check_vectors([[float(x) for x in vector] for vector in embedder.embed(FOREIGN_TEXTS)])
-    version, wrong = _version(graph, embedder, tag)
+    version, wrong = _version(graph, embedder, tag, embedding_version)
     reasons += wrong
+    if version is not None:
+        foreign = embedder.serving(version.name).embed(FOREIGN_TEXTS)
+        reasons += checks.check_vectors([[float(x) for x in vector] for vector in foreign])
     points = vectors.count(version, tag) if version is not None and vectors.exists(version) else 0
     drift = _with_counts(drift, numbers["sections"], points)
     if numbers["documents"]:
@@ -60,7 +64,7 @@ def judge(
     queries: list[QueryResult] = []
     if version is not None and numbers["documents"]:
         reasons += _check_fulltext(graph, tag)
-        queries, unasked = _ask(tag, graph, vectors, embedder, config, changed)
+        queries, unasked = _ask(tag, graph, vectors, embedder, config, changed, embedding_version)
         reasons += unasked
         reasons += [reason for result in queries for reason in checks.check_query(tag, result, limits)]
     staged = drift.staged if drift is not None and drift.scope == "dataset" else 0
@@ -88,11 +92,13 @@ def drift_of(comparison: Comparison) -> Drift:
     )
 
 
-def _version(graph: GraphStore, embedder: EmbeddingClient, tag: str) -> tuple[EmbeddingVersion | None, list[Reason]]:
+def _version(
+    graph: GraphStore, embedder: EmbeddingServers, tag: str, name: str | None
+) -> tuple[EmbeddingVersion | None, list[Reason]]:
     try:
-        return readers_version(graph, embedder, tag), []
+        return embedder.serving(name).version if name else readers_version(graph, embedder, tag), []
     except EmbeddingVersionError as error:
-        return None, [Reason(ReasonCode.WRONG_EMBEDDING_VERSION, str(error), "ingestctl ready")]
+        return None, [Reason(ReasonCode.WRONG_EMBEDDING_VERSION, str(error), f"ingestctl reembed --tag={tag}")]
     except UnknownDatasetError:
         # That the dataset has no documents is said already.
         return None, []
@@ -126,9 +132,10 @@ def _ask(
     tag: str,
     graph: GraphStore,
     vectors: VectorStore,
-    embedder: EmbeddingClient,
+    embedder: EmbeddingServers,
     config: IngestConfig,
     changed: Sequence[str],
+    embedding_version: str | None,
 ) -> tuple[list[QueryResult], list[Reason]]:
     """Put the configured questions, and probes up to the number that a report shows at least."""
     limits = config.verdict
@@ -140,7 +147,7 @@ def _ask(
 
     def ask(q: str) -> Answer | None:
         try:
-            return _search_patiently(graph, vectors, embedder, q, tag, limits.probe_top)
+            return _search_patiently(graph, vectors, embedder, q, tag, limits.probe_top, embedding_version)
         except ReadConflictError as error:
             reasons.append(Reason(ReasonCode.VERIFICATION_INCOMPLETE, str(error), f"ingestctl ready --tag={tag}"))
             return None
@@ -162,14 +169,23 @@ def _ask(
 
 
 def _search_patiently(
-    graph: GraphStore, vectors: VectorStore, embedder: EmbeddingClient, q: str, tag: str, limit: int
+    graph: GraphStore,
+    vectors: VectorStore,
+    embedder: EmbeddingServers,
+    q: str,
+    tag: str,
+    limit: int,
+    embedding_version: str | None,
 ) -> Answer:
+    def ask() -> Answer:
+        return search(graph, vectors, embedder, q, tag, limit=limit, related=False, embedding_version=embedding_version)
+
     for _ in range(CONFLICT_RETRIES):
         try:
-            return search(graph, vectors, embedder, q, tag, limit=limit, related=False)
+            return ask()
         except ReadConflictError:
             time.sleep(CONFLICT_PAUSE)
-    return search(graph, vectors, embedder, q, tag, limit=limit, related=False)
+    return ask()
 
 
 def _top(answer: Answer) -> tuple[dict[str, Any], ...]:

@@ -50,6 +50,7 @@ test-phase-6: setup ## The same: results in reports/phase-6/
 
 prove: setup ## Check the commit protocol: millions of interleavings (minutes)
 	@$(PYTHON_IN_VENV) tests/unit/protocol_model.py
+	@DOCGRAPH_PROTOCOL_EXAMPLES=300 DOCGRAPH_DOUBLE_ROUNDS=100 $(PYTHON_IN_VENV) -m pytest -q tests/integration/test_protocol_machine.py tests/integration/test_double_attempts.py
 
 chaos: setup ## Kill every process at every named place of a run (about an hour)
 	@$(PYTHON_IN_VENV) -m pytest tests/chaos -m "matrix or not matrix"

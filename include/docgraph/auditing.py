@@ -232,11 +232,14 @@ def _mend_documents(
     wanted = sorted(before.comparison.documents)
     others = other_versions(runtime, version, before.tag) if before.comparison.other_version else []
     addresses = {row["document_id"]: row["source_uri"] or "" for row in runtime.graph.documents_of(before.tag)}
+    vectors = frozenset(before.comparison.vector)
     at_work = _at_work(runtime, before.tag)
     done: list[DocumentRepair] = []
     for position, document_id in enumerate(wanted):
         say({"step": "repair", "done": position, "total": len(wanted), "unit": "documents"})
-        result = _mend(runtime, version, before.tag, document_id, addresses.get(document_id, ""), others, at_work)
+        result = _mend(
+            runtime, version, before.tag, document_id, addresses.get(document_id, ""), others, at_work, vectors
+        )
         if result is not None:
             done.append(result)
             say({"step": "document", **result.as_json()})
@@ -251,19 +254,23 @@ def _mend(
     source_uri: str,
     others: Sequence[EmbeddingVersion],
     at_work: set[str],
+    vectors: frozenset[str],
 ) -> DocumentRepair | None:
     if not _is_document_id(document_id):
         return _drop_unowned(runtime, [version, *others], tag, document_id)
     found = compare_documents(runtime, version, [document_id])
-    if found.is_equal and document_id in at_work:
+    foreign = vectors.intersection(runtime.graph.committed(document_id).generation)
+    if found.is_equal and not foreign and document_id in at_work:
         return None
     counts = _counts(found)
+    if foreign:
+        counts["vector"] = len(foreign.union(found.vector))
     rebuilt, mended, error = False, Mended(document_id, found), ""
     try:
         if found.inconsistent:
             rebuild_document(runtime, version, document_id, tag=tag)
             rebuilt = True
-        mended = repair_document(runtime, version, document_id, tag=tag, others=others)
+        mended = repair_document(runtime, version, document_id, tag=tag, others=others, foreign=foreign)
     except StoreUnavailableError:
         raise
     except (DocumentError, StaleAttemptError, WorldError) as failure:

@@ -46,6 +46,12 @@ class UnsupportedFormatError(DocumentError):
     code = "unsupported_format"
 
 
+class TextLostError(DocumentError):
+    """Splitting a section lost some of its text, so it is not ingested; this is a fault of docgraph: report it with the file."""
+
+    code = "text_lost"
+
+
 class SnapshotMissingError(DocumentError):
     """The bytes that the job names are not in the snapshot store; upload them again and resume the job."""
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 import shlex
+from dataclasses import replace
 
 from docgraph.config import VerdictConfig
 from docgraph.model.jobs import Job, JobState, JobStatus
 from docgraph.model.verdict import Drift, QueryResult, Reason
-from docgraph.verdict.checks import check_documents, check_drift, check_jobs, check_query, check_vectors
+from docgraph.parity.recomputing import Recomputed
+from docgraph.stores.graph.auditing import FulltextCount
+from docgraph.verdict.checks import (
+    check_documents,
+    check_drift,
+    check_fulltext,
+    check_jobs,
+    check_query,
+    check_recomputed,
+    check_vectors,
+)
 
 LIMITS = VerdictConfig(max_drift_pct=0.5, max_failed_share=0.01, min_confidence=0.3)
 
@@ -41,10 +52,19 @@ def test_a_dataset_without_documents_is_not_ready() -> None:
     assert check_documents("docs", 1) == []
 
 
-def test_drift_at_the_limit_is_allowed_and_above_it_is_not() -> None:
-    assert check_drift("docs", drift(missing=5), LIMITS) == []
+def test_what_was_found_by_its_id_is_a_reason_at_any_number() -> None:
+    assert codes(check_drift("docs", drift(missing=1, total=100_000), LIMITS)) == ["missing_vectors"]
+    assert codes(check_drift("docs", drift(stray=1, total=100_000), LIMITS)) == ["stray_vectors"]
     assert codes(check_drift("docs", drift(missing=6), LIMITS)) == ["drift_above_limit", "missing_vectors"]
     assert codes(check_drift("docs", drift(stray=6), LIMITS)) == ["drift_above_limit", "stray_vectors"]
+
+
+def test_a_deficit_by_count_is_allowed_up_to_the_limit() -> None:
+    assert check_drift("docs", drift(scope="run", checked=10, vector_total=995), LIMITS) == []
+    assert codes(check_drift("docs", drift(scope="run", checked=10, vector_total=994), LIMITS)) == [
+        "drift_above_limit",
+        "missing_vectors",
+    ]
 
 
 def test_a_single_vector_of_another_text_makes_a_dataset_not_ready() -> None:
@@ -94,6 +114,24 @@ def test_a_cancelled_job_is_no_failure() -> None:
 
 def test_a_job_that_has_not_ended_leaves_the_verification_incomplete() -> None:
     assert codes(check_jobs("docs", [job("d", JobStatus.RUNNING)], {"d"}, 1, LIMITS)) == ["verification_incomplete"]
+
+
+def test_a_text_that_the_model_would_cut_is_a_reason_of_its_own_however_few_there_are() -> None:
+    cut = replace(job("long"), error_code="would_truncate")
+    assert codes(check_jobs("docs", [cut], set(), 10_000, LIMITS)) == ["would_truncate"]
+
+
+def test_vectors_that_are_not_those_of_their_texts_are_found_by_computing_them_again() -> None:
+    assert check_recomputed("docs", Recomputed(checked=("a", "b"))) == []
+    assert codes(check_recomputed("docs", Recomputed(("a", "b"), foreign=("b",)))) == ["mismatched"]
+    assert codes(check_recomputed("docs", Recomputed(("a", "b"), too_long=("b",)))) == ["would_truncate"]
+
+
+def test_a_fulltext_index_that_lacks_sections_is_a_reason_and_one_that_was_not_counted_is_none() -> None:
+    assert check_fulltext("docs", None) == []
+    assert check_fulltext("docs", FulltextCount(10, 10)) == []
+    assert codes(check_fulltext("docs", FulltextCount(10, 9))) == ["fulltext_empty"]
+    assert codes(check_fulltext("docs", FulltextCount(0, 0, online=False))) == ["fulltext_empty"]
 
 
 def test_an_embedder_that_tells_texts_apart_passes() -> None:

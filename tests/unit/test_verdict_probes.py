@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docgraph.stores.graph.reading import SectionText
-from docgraph.verdict.probes import WORDS, choose, probe_text
+from docgraph.verdict.probes import WORDS, Probe, answers_as_well, came_back, choose, probe_text
 
 
 def section(name: str, text: str, document: str = "d", heading: str = "Title") -> SectionText:
@@ -37,6 +37,41 @@ def test_different_documents_come_before_further_sections_of_one() -> None:
 def test_the_same_text_is_asked_for_once() -> None:
     text = "alpha beta gamma delta epsilon zeta eta theta iota"
     assert len(choose([section("a", text, "x"), section("b", text, "y")], 2)) == 1
+
+
+def near(number: int) -> SectionText:
+    text = "Bug fixes and performance improvements. Thanks to everybody who reported a problem with the release."
+    return section(f"n{number}", text + f" Build {number}.", heading=f"Release 1.{number}")
+
+
+OTHERS = [section(f"o{i}", f"nothing of what was asked for stands in text number {i}") for i in range(5)]
+
+
+def probe_of(wanted: SectionText) -> Probe:
+    return Probe(probe_text(wanted.heading_path, wanted.text), wanted.section_id, wanted.text_hash)
+
+
+def test_a_probe_comes_back_among_the_top_hits_or_not_at_all() -> None:
+    wanted = section("s", "quorum leases expire after the raft election timeout elapses twice")
+    assert came_back(probe_of(wanted), [*OTHERS[:4], wanted], 5, 25)
+    assert not came_back(probe_of(wanted), [*OTHERS, wanted], 5, 25)
+    assert not came_back(probe_of(wanted), OTHERS[:4], 5, 25)
+    assert not came_back(probe_of(wanted), [], 5, 25)
+
+
+def test_near_duplicates_take_no_place_from_the_section_that_a_probe_was_made_from() -> None:
+    assert came_back(probe_of(near(0)), [*map(near, range(1, 20)), near(0)], 5, 25)
+    assert came_back(probe_of(near(0)), [near(number) for number in range(1, 26)], 5, 25)
+
+
+def test_a_section_that_is_not_there_is_not_excused_by_some_near_duplicates() -> None:
+    assert not came_back(probe_of(near(0)), [near(1), near(2), *OTHERS], 5, 25)
+    assert not came_back(probe_of(near(0)), [near(1), near(2)], 5, 25)
+
+
+def test_sections_about_something_else_do_not_answer_as_well() -> None:
+    assert answers_as_well(probe_of(near(0)).q, near(1))
+    assert not any(answers_as_well(probe_of(near(0)).q, other) for other in OTHERS)
 
 
 def test_short_sections_serve_where_there_is_nothing_else() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from urllib.parse import unquote, urlsplit
 
-from docgraph.errors import DocumentEmptyError
+from docgraph.errors import DocumentEmptyError, TextLostError
 from docgraph.formats import ruler
 from docgraph.formats.anchors import cut_heading_path
 from docgraph.formats.excerpt import Excerpt
@@ -22,6 +23,7 @@ from docgraph.model.identity import resolve_reference, section_id
 _NO_DOCUMENT = frozenset({"data", "javascript", "mailto", "tel", "vbscript"})
 _MAX_REFERENCE = 2_000
 _MAX_LABEL = 200
+_WORDS = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +118,21 @@ def _parts(text: str, blocks: list[Block], options: ParseOptions, heading_pieces
     if ruler.fits(body, budget):
         yield Part(body, blocks[0].start, blocks[-1].end)
         return
-    for part in split(
+    parts = split(
         excerpt.text,
         _anatomy(blocks, excerpt),
         budget=budget,
         hard_budget=MODEL_PIECES - heading_pieces,
         min_part=options.min_part,
-    ):
+    )
+    if sum(_letters(part.text) for part in parts) < _letters(excerpt.text):
+        raise TextLostError
+    for part in parts:
         yield Part(part.text, excerpt.origin(part.start), excerpt.origin(part.end))
+
+
+def _letters(text: str) -> int:
+    return sum(map(len, _WORDS.findall(text)))
 
 
 def _anatomy(blocks: Sequence[Block], excerpt: Excerpt) -> Anatomy:

@@ -24,6 +24,7 @@ class ReasonCode(StrEnum):
     EMBEDDER_BROKEN = "embedder_broken"
     FULLTEXT_EMPTY = "fulltext_empty"
     WRONG_EMBEDDING_VERSION = "wrong_embedding_version"
+    WOULD_TRUNCATE = "would_truncate"
     NO_DOCUMENTS = "no_documents"
     VERIFICATION_INCOMPLETE = "verification_incomplete"
 

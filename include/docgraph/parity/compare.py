@@ -1,8 +1,10 @@
 """Comparing the graph with the vector store: set by set, hash by hash. Reads only; mending is `parity.repair`'s.
 
 Every point is live (in its document's generation), staged (fence above the document's, seen by nobody, no drift) or stray.
-A document whose fence moved while it was compared is compared again, and what is found wrong is looked at twice, so that
-neither work in progress nor a torn read is ever called drift.
+A document that moved while it was compared is compared again, and what is found wrong is looked at twice, each time in an
+order of reads that shows whether a commit was being applied under them (`stores.graph.stillness`). Between a commit and its
+sweep, the points of the generation before are where strays would be: while a job of the document is open, and for a moment
+after that, they are work in progress. So neither that nor a torn read is ever called drift.
 """
 
 from __future__ import annotations
@@ -14,14 +16,19 @@ from dataclasses import dataclass, field, replace
 from docgraph.model.documents import COLLECTION_PREFIX, Committed, EmbeddingVersion, StoredPoint
 from docgraph.model.identity import vector_hash
 from docgraph.model.protocol import PointState, classify_point, drift_pct
+from docgraph.parity.recomputing import recompute
 from docgraph.runtime import Runtime
 from docgraph.stores.graph.auditing import LiveSection
+from docgraph.stores.graph.stillness import Stillness
 
 #: How often a document that keeps moving is compared again before it is reported as unsettled.
-MAX_ROUNDS = 10
+MAX_ROUNDS = 30
 #: Seconds between two looks at what seems wrong.
 PAUSE = 0.1
+#: Seconds for which a stray must have stood still to be one: a repair sweeps this soon after its commit, without a job.
+STRAY_SECONDS = 1.0
 _DOCUMENTS_AT_ONCE = 100
+_TWINS_LOOKED_AT = 64
 _SAID_EVERY = 5000
 
 #: Told how many sections have been compared.
@@ -95,6 +102,12 @@ class Comparison:
         self.vector_total += other.vector_total
         self._extend(other)
 
+    def wait_for_sweep(self) -> None:
+        """Count the strays as work in progress."""
+        self.staged = sorted([*self.staged, *self.stray])
+        self.vector_total -= len(self.stray)
+        self.stray = []
+
     def widen(self, other: Comparison) -> None:
         """Take in what another look at documents that are part of this comparison found beside it."""
         self._extend(other)
@@ -155,9 +168,18 @@ def _compare_settled(
 ) -> Comparison:
     whole = Comparison(scope="documents")
     pending: dict[str, Look | None] = dict.fromkeys(document_ids)
+    since: dict[str, float] = {}
     for _ in range(MAX_ROUNDS):
         for document_id, seen in look(runtime, version, list(pending), with_vectors=with_vectors).items():
-            if not seen.moved and (seen.found.is_equal or seen == pending[document_id]):
+            if seen.found.stray and _is_at_work(runtime, document_id):
+                seen.found.wait_for_sweep()
+            now = time.monotonic()
+            if seen.moved or seen != pending[document_id]:
+                since[document_id] = now
+            stands = not seen.moved and seen == pending[document_id]
+            if stands and seen.found.stray:
+                stands = now - since[document_id] >= STRAY_SECONDS
+            if stands or (seen.found.is_equal and not seen.moved):
                 whole.add(seen.found)
                 del pending[document_id]
             else:
@@ -170,19 +192,29 @@ def _compare_settled(
     return whole
 
 
+def _is_at_work(runtime: Runtime, document_id: str) -> bool:
+    """Whether a job of the document is open: it will sweep after its commit, or its own report tells what is left."""
+    newest = runtime.state.jobs.newest(document_id)
+    return newest is not None and not newest.status.is_final
+
+
 def look(
     runtime: Runtime, version: EmbeddingVersion, document_ids: Sequence[str], *, with_vectors: bool
 ) -> dict[str, Look]:
     """Compare each of the documents once; what is found wrong may be a torn read."""
-    before = runtime.graph.committed_many(document_ids)
-    hashes = runtime.graph.section_hashes(document_ids, with_text=with_vectors)
+    stillness = Stillness()
+    # Each statement waits until all is applied that was committed when the one before it ended. So a commit that was being
+    # applied under the hashes has moved its document for whoever reads it last.
+    runtime.graph.mark(stillness)
+    before = runtime.graph.committed_many(document_ids, stillness=stillness)
+    hashes = runtime.graph.section_hashes(document_ids, with_text=with_vectors, stillness=stillness)
     tags = runtime.graph.tags_of(document_ids)
     points = points_of(runtime, version, document_ids, with_vectors=with_vectors)
     found = {i: compare_one(before[i], hashes[i], points[i], tag=tags.get(i)) for i in document_ids}
     # A point whose payload names another document is there all the same: wrong rather than missing.
     misplaced = _retrieve(runtime, version, [section for each in found.values() for section in each.missing])
     looks = {}
-    after = runtime.graph.committed_many(document_ids)
+    after = runtime.graph.committed_many(document_ids, stillness=stillness)
     for i in document_ids:
         here = [misplaced[section] for section in found[i].missing if section in misplaced]
         found[i].payload = sorted([*found[i].payload, *(point.section_id for point in here)])
@@ -191,7 +223,7 @@ def look(
             document=after[i],
             found=found[i],
             highest_fence=max((point.fence for point in [*points[i], *here]), default=0),
-            moved=(before[i].fence, before[i].owner) != (after[i].fence, after[i].owner),
+            moved=before[i] != after[i],
         )
     return looks
 
@@ -270,11 +302,13 @@ def _faults(point: StoredPoint, document_id: str, text_hash: str | None, tag: st
 def compare_dataset(
     runtime: Runtime, version: EmbeddingVersion, tag: str, *, with_vectors: bool = False, say: Say = _nothing
 ) -> Comparison:
-    """Compare a whole dataset by merging two streams sorted by id; memory grows with what is wrong, not with what is there.
+    """Compare a whole dataset by merging two streams sorted by id; memory grows with what is wrong, and by a hash a section.
 
     What differs at first sight is looked at again document by document, so that a commit between the two streams is no drift.
+    Vectors that different texts share are computed again: all of them `with_vectors`, else some.
     """
     result = Comparison(scope="dataset")
+    twins = _Twins()
     suspects: set[str] = set()
     graph = runtime.graph.live_sections(tag, with_text=with_vectors)
     points = _points_of_dataset(runtime, version, tag, with_vectors)
@@ -293,6 +327,8 @@ def compare_dataset(
             result.vector_total += 1
             if live.text_hash is None or _faults(point, live.document_id, live.text_hash, tag):
                 suspects.add(live.document_id)
+            else:
+                twins.add(point)
         elif live is not None:
             suspects.add(live.document_id)
         elif point is not None and point.document_id:
@@ -306,8 +342,36 @@ def compare_dataset(
     # The merge counted the sections, but not the strays.
     result.vector_total += len(found.stray)
     result.widen(found)
+    doubted = sorted(twins.found)
+    _add_foreign_vectors(runtime, version, doubted if with_vectors else doubted[:_TWINS_LOOKED_AT], result)
     _add_other_versions(runtime, version, tag, result)
     return result
+
+
+class _Twins:
+    """Points of different texts that have the very same vector: rightly so, or because a broken embedder made them."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self._first: dict[str, bytes] = {}
+
+    def add(self, point: StoredPoint) -> None:
+        """Compare a point with the first one of the same vector."""
+        this = f"{point.text_hash[:16]} {point.section_id}".encode()
+        first = self._first.setdefault(point.vector_hash[:32], this)
+        if first.split()[0] != this.split()[0]:
+            self.found |= {first.split()[1].decode(), point.section_id}
+
+
+def _add_foreign_vectors(
+    runtime: Runtime, version: EmbeddingVersion, doubted: Sequence[str], result: Comparison
+) -> None:
+    if not doubted or version.name not in {served.name for served in runtime.embedder.served()}:
+        # Whether they are right can't be told without the model that made them; that it is away is said elsewhere.
+        return
+    foreign = recompute(runtime.graph, runtime.vectors, runtime.embedder.serving(version.name), doubted).foreign
+    result.vector += [i for i in foreign if i not in result.vector]
+    result.documents |= {section.document_id for section in runtime.graph.sections(foreign).values()}
 
 
 def _points_of_dataset(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from docgraph.errors import StaleAttemptError, WorldError
@@ -70,12 +70,14 @@ def repair_document(
     *,
     tag: str = "",
     others: Sequence[EmbeddingVersion] = (),
+    foreign: Collection[str] = (),
 ) -> Mended:
     """Make one document's points equal its generation, garbage of attempts that never committed included.
 
     Commits a new fence above every fence found, with the generation unchanged, and mends and sweeps under it. Also swept
     are the document's points in `others`, embedding versions that its dataset does not use. A section whose node is
     broken in the graph has no text to embed: that is not mended here. `tag` is for a document that the graph does not know.
+    The vectors of the sections in `foreign` are computed again although their hashes are sound.
 
     Raises:
         StaleAttemptError: others kept committing; ask again.
@@ -86,11 +88,12 @@ def repair_document(
         if seen.moved:
             continue
         document, found = seen.document, seen.found
-        foreign = [p for other in others for p in runtime.vectors.scroll(other, document_id=document_id)]
-        wrong, surplus = _to_mend(found), len(found.stray) + len(found.staged) + len(foreign)
+        elsewhere = [p for other in others for p in runtime.vectors.scroll(other, document_id=document_id)]
+        doubted = sorted(set(document.generation).intersection(foreign))
+        wrong, surplus = _to_mend(found, doubted), len(found.stray) + len(found.staged) + len(elsewhere)
         if not wrong and not surplus:
             return Mended(document_id, found)
-        highest = max([document.fence, seen.highest_fence, *(point.fence for point in foreign)])
+        highest = max([document.fence, seen.highest_fence, *(point.fence for point in elsewhere)])
         fence = runtime.state.jobs.next_fence(document_id, highest)
         attempt = Attempt(document_id, uuid.uuid4().hex, fence, document.version, document.generation)
         result = runtime.graph.advance_fence(
@@ -107,10 +110,10 @@ def repair_document(
             runtime.vectors.sweep(version, document_id, fence, document.generation)
             for other in others:
                 runtime.vectors.sweep(other, document_id, fence, ())
-        again = _compare(runtime, version, document_id, attempt)
-        if again is None:
+        after = _compare(runtime, version, document_id, attempt)
+        if after is None:
             continue
-        if left := [*_to_mend(again), *again.stray]:
+        if left := [*_to_mend(after), *after.stray]:
             raise WorldError(
                 f"Document {document_id}: {len(left)} points still differ from the graph after their repair "
                 f"({', '.join(left[:3])}); look at Qdrant's log, then run `ingestctl repair` again."
@@ -119,10 +122,10 @@ def repair_document(
     raise StaleAttemptError(f"Document {document_id} kept changing while it was repaired; run the repair again.")
 
 
-def _to_mend(found: Comparison) -> list[str]:
+def _to_mend(found: Comparison, foreign: Sequence[str] = ()) -> list[str]:
     """Return the sections whose points must be staged again, as far as the graph has their text."""
     broken = set(found.broken)
-    return [i for i in dict.fromkeys([*found.missing, *found.mismatched]) if i not in broken]
+    return [i for i in dict.fromkeys([*found.missing, *found.mismatched, *foreign]) if i not in broken]
 
 
 def stage_from_graph(runtime: Runtime, version: EmbeddingVersion, attempt: Attempt, section_ids: Sequence[str]) -> None:

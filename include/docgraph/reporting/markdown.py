@@ -95,9 +95,10 @@ def _drift(report: Mapping[str, Any]) -> str:
     drift = report["drift"]
     if drift is None:
         return "## Drift\n\nGraph and vectors were not compared."
-    lines = [
-        f"## Drift\n\n**{report['drift_pct']:.2f} %** (compared: {drift['checked']:,} sections, scope {escape(drift['scope'])})"
-    ]
+    where = (
+        "the whole dataset" if drift["scope"] == "dataset" else "the documents of this run; the rest by exact counts"
+    )
+    lines = [f"## Drift\n\n**{report['drift_pct']:.2f} %**. Compared id by id: {drift['checked']:,} sections, {where}."]
     rows = []
     for name in ("missing", "stray", "mismatched", "broken"):
         total = drift.get(f"{name}_total", len(drift.get(name, ())))

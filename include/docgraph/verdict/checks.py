@@ -15,13 +15,19 @@ import shlex
 from collections.abc import Collection, Sequence
 
 from docgraph.config import VerdictConfig
+from docgraph.embedding.client import EmbeddingInputError
+from docgraph.errors import TextLostError
 from docgraph.model.jobs import JobState, JobStatus
 from docgraph.model.verdict import Drift, QueryResult, Reason, ReasonCode
+from docgraph.parity.recomputing import Recomputed
+from docgraph.stores.graph.auditing import FulltextCount
 
 #: Two texts about different things are never this similar; an embedder that says so gives constant vectors.
 BROKEN_COSINE = 0.999
 #: Vectors are normalised by the client; a length further from 1 than this is no rounding.
 LENGTH_TOLERANCE = 1e-3
+#: Codes of errors that are never the document's fault: the splitter made a section too long, or lost text.
+_CUT = frozenset({EmbeddingInputError.code, TextLostError.code})
 _IDS_SHOWN = 3
 
 
@@ -41,8 +47,9 @@ def check_documents(tag: str, documents: int) -> list[Reason]:
 def check_drift(tag: str, drift: Drift | None, limits: VerdictConfig) -> list[Reason]:
     """Graph and vectors hold different sets, or were not compared.
 
-    Missing and stray vectors are reasons of their own only above the limit, to say what the drift consists of; a
-    vector that belongs to another text is one at any number, because it answers wrongly instead of not at all.
+    Whatever was found by its id is a reason at any number: it stood there in two looks at a document that did not move,
+    so it is no work in progress, and it is known what has to be mended. The limit is for the two exact counts of what
+    was not compared by id, which say that something is missing and not what.
     """
     repair = f"ingestctl repair --tag={tag}"
     if drift is None:
@@ -63,22 +70,21 @@ def check_drift(tag: str, drift: Drift | None, limits: VerdictConfig) -> list[Re
             f"({_some(drift.broken)})."
         )
         reasons.append(Reason(ReasonCode.MISMATCHED, message, repair))
-    if drift.pct > limits.max_drift_pct:
+    above = drift.pct > limits.max_drift_pct
+    if above:
         message = (
             f"Graph ({drift.graph_total:,} sections) and vectors ({drift.vector_total:,}) differ by {drift.pct:.2f} %; "
             f"the limit is {limits.max_drift_pct:g} %."
         )
         reasons.append(Reason(ReasonCode.DRIFT_ABOVE_LIMIT, message, repair))
-        missing = max(len(drift.missing), drift.deficit)
-        if missing:
-            which = f" ({_some(drift.missing)})" if drift.missing else ""
-            message = f"{missing:,} sections have no vector{which}: similarity can't find them."
-            reasons.append(Reason(ReasonCode.MISSING_VECTORS, message, repair))
-        if drift.stray:
-            message = (
-                f"{len(drift.stray):,} vectors belong to no section ({_some(drift.stray)}): they crowd out real hits."
-            )
-            reasons.append(Reason(ReasonCode.STRAY_VECTORS, message, repair))
+    missing = max(len(drift.missing), drift.deficit if above else 0)
+    if missing:
+        which = f" ({_some(drift.missing)})" if drift.missing else ""
+        message = f"{missing:,} sections have no vector{which}: similarity can't find them."
+        reasons.append(Reason(ReasonCode.MISSING_VECTORS, message, repair))
+    if drift.stray:
+        message = f"{len(drift.stray):,} vectors belong to no section ({_some(drift.stray)}): they crowd out real hits."
+        reasons.append(Reason(ReasonCode.STRAY_VECTORS, message, repair))
     return reasons
 
 
@@ -98,6 +104,13 @@ def check_jobs(
             f"{100 * limits.max_failed_share:g} %): {_some(addresses)}."
         )
         reasons.append(Reason(ReasonCode.FAILED_SHARE, message, f"ingestctl status --tag={tag} --status=failed"))
+    cut = [newest[document] for document in failed if newest[document].error_code in _CUT]
+    if cut:
+        message = (
+            f"{len(cut):,} documents were not split into sections that the embedding model reads whole "
+            f"({_some([state.job.source_uri for state in cut])}); the errors of their jobs say where."
+        )
+        reasons.append(Reason(ReasonCode.WOULD_TRUNCATE, message, f"ingestctl status --tag={tag} --status=failed"))
     open_jobs = [state for state in newest.values() if not state.status.is_final]
     if open_jobs:
         message = f"{len(open_jobs):,} jobs of the run have not ended ({_some([s.job.job_id for s in open_jobs])})."
@@ -123,6 +136,36 @@ def check_vectors(pair: Sequence[Sequence[float]]) -> list[Reason]:
         )
         return [Reason(ReasonCode.EMBEDDER_BROKEN, message, command)]
     return []
+
+
+def check_recomputed(tag: str, recomputed: Recomputed) -> list[Reason]:
+    """A sample of vectors is not what the embedder makes of the texts, or it can't read the texts whole."""
+    reasons = []
+    if recomputed.foreign:
+        message = (
+            f"{len(recomputed.foreign)} of {len(recomputed.checked)} vectors that were computed again are not those of their "
+            f"section's text ({_some(recomputed.foreign)}): a broken embedder made them, or another model."
+        )
+        reasons.append(Reason(ReasonCode.MISMATCHED, message, f"ingestctl repair --tag={tag}"))
+    if recomputed.too_long:
+        message = (
+            f"{len(recomputed.too_long)} of {len(recomputed.checked)} sections are longer than the embedding model reads "
+            f"({_some(recomputed.too_long)}), so their ends can't be found: sections are not split for this model."
+        )
+        reasons.append(Reason(ReasonCode.WOULD_TRUNCATE, message, "ingestctl ready"))
+    return reasons
+
+
+def check_fulltext(tag: str, count: FulltextCount | None) -> list[Reason]:
+    """The full-text index does not know all that the graph holds. None: the graph did not stand still to be counted."""
+    if count is None or count.in_step:
+        return []
+    message = (
+        f"The full-text index finds {count.indexed:,} of {count.nodes:,} sections; it has to be built again."
+        if count.online
+        else "The full-text index is absent or still being built, so no words can be looked for."
+    )
+    return [Reason(ReasonCode.FULLTEXT_EMPTY, message, f"ingestctl repair --tag={tag}")]
 
 
 def check_query(tag: str, result: QueryResult, limits: VerdictConfig) -> list[Reason]:

@@ -14,17 +14,22 @@ from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.jobs import JobState
 from docgraph.model.verdict import Drift, QueryResult, Reason, ReasonCode, Verdict
 from docgraph.parity.compare import Comparison
+from docgraph.parity.recomputing import recompute
 from docgraph.retrieval import Answer, UnknownDatasetError, search
 from docgraph.retrieval.search import readers_version
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.vectors import VectorStore
 from docgraph.verdict import checks
-from docgraph.verdict.probes import Probe, live_sections, make_probes
+from docgraph.verdict.probes import Probe, came_back, candidates, live_sections, make_probes
 
 #: Two texts about foreign things, to see that the embedder tells them apart.
 FOREIGN_TEXTS = ("Rotate the access key of the storage bucket.", "The heron stood in the shallow water at dawn.")
 #: A question that meets a commit each time is asked again this often, this many seconds apart.
 CONFLICT_RETRIES, CONFLICT_PAUSE = 5, 1.0
+#: Hits among which a probe's section is looked for, because its near-duplicates don't count; as deep as readers' pools reach.
+PROBE_DEPTH = 25
+#: Vectors that are computed again for a verdict, and how many of them are of the longest texts.
+RECOMPUTED, LONGEST = 8, 2
 
 
 def judge(
@@ -57,16 +62,22 @@ def judge(
         foreign = embedder.serving(version.name).embed(FOREIGN_TEXTS)
         reasons += checks.check_vectors([[float(x) for x in vector] for vector in foreign])
     points = vectors.count(version, tag) if version is not None and vectors.exists(version) else 0
-    drift = _with_counts(drift, numbers["sections"], points)
+    # A deletion between the two counts is no deficit: after the second look at the graph it shows there too.
+    drift = _with_counts(drift, min(numbers["sections"], graph.counts(tag)["sections"]), points)
     if numbers["documents"]:
         reasons += checks.check_drift(tag, drift, limits)
     reasons += checks.check_jobs(tag, jobs, _live(graph, jobs), numbers["documents"], limits)
     queries: list[QueryResult] = []
     if version is not None and numbers["documents"]:
-        reasons += _check_fulltext(graph, tag)
-        queries, unasked = _ask(tag, graph, vectors, embedder, config, changed, embedding_version)
-        reasons += unasked
-        reasons += [reason for result in queries for reason in checks.check_query(tag, result, limits)]
+        words = graph.fulltext_count(tag)
+        reasons += checks.check_fulltext(tag, words)
+        sample = _sample(graph, tag, changed)
+        reasons += checks.check_recomputed(tag, recompute(graph, vectors, embedder.serving(version.name), sample))
+        # Without one of its two arms nothing can be asked, and that one is away is said already.
+        if (words is None or words.online) and vectors.exists(version):
+            queries, unasked = _ask(tag, graph, vectors, embedder, config, changed, embedding_version)
+            reasons += unasked
+            reasons += [reason for result in queries for reason in checks.check_query(tag, result, limits)]
     staged = drift.staged if drift is not None and drift.scope == "dataset" else 0
     counts = {
         "documents": numbers["documents"],
@@ -119,13 +130,14 @@ def _live(graph: GraphStore, jobs: Sequence[JobState]) -> set[str]:
     return set(graph.documents(sorted({state.document_id for state in jobs})))
 
 
-def _check_fulltext(graph: GraphStore, tag: str) -> list[Reason]:
-    """Whether the full-text index knows what the graph holds: words of a section that is there must find something."""
-    probes = make_probes(graph, tag, (), 1)
-    if not probes or graph.fulltext(tag, probes[0].q, 1):
-        return []
-    message = f"The full-text index finds nothing for “{probes[0].q[:80]}”, although a section begins so; the index has to be built again."
-    return [Reason(ReasonCode.FULLTEXT_EMPTY, message, f"ingestctl repair --tag={tag}")]
+def _sample(graph: GraphStore, tag: str, changed: Sequence[str]) -> list[str]:
+    """Choose the sections whose vectors are computed again: of those that the run changed, else of the dataset's.
+
+    The longest ones are among them, because a text that the model cuts is a long one.
+    """
+    members = candidates(graph, tag, changed, RECOMPUTED)
+    longest = sorted(members, key=lambda s: (-len(s.text), s.section_id))[:LONGEST]
+    return [s.section_id for s in {s.section_id: s for s in (*longest, *members)}.values()][:RECOMPUTED]
 
 
 def _ask(
@@ -142,29 +154,31 @@ def _ask(
     configured = config.dataset(tag).sample_queries
     wanted = max(0, limits.probes - len(configured))
     probes = make_probes(graph, tag, changed, wanted) if wanted else []
+    depth = max(PROBE_DEPTH, limits.probe_top)
     results: list[QueryResult] = []
     reasons: list[Reason] = []
 
-    def ask(q: str) -> Answer | None:
+    def ask(q: str, limit: int) -> Answer | None:
         try:
-            return _search_patiently(graph, vectors, embedder, q, tag, limits.probe_top, embedding_version)
+            return _search_patiently(graph, vectors, embedder, q, tag, limit, embedding_version)
         except ReadConflictError as error:
             reasons.append(Reason(ReasonCode.VERIFICATION_INCOMPLETE, str(error), f"ingestctl ready --tag={tag}"))
             return None
 
     for sample in configured:
-        answer = ask(sample.q)
+        answer = ask(sample.q, limits.probe_top)
         if answer is not None:
             result = QueryResult(sample.q, "config", _top(answer), answer.confidence, ok=False, expect=sample.expect)
             results.append(replace(result, ok=not checks.check_query(tag, result, limits)))
     for probe in probes:
-        answer = ask(probe.q)
+        answer = ask(probe.q, depth)
         if answer is None:
             continue
-        came_back = _came_back(graph, probe, answer)
+        found = _came_back(graph, probe, answer, limits.probe_top, depth)
         # Replaced since it was chosen, a section has no right to come back.
-        if came_back or live_sections(graph, [probe.section_id]):
-            results.append(QueryResult(probe.q, "probe", _top(answer), answer.confidence, ok=came_back))
+        if found or live_sections(graph, [probe.section_id]):
+            top = _top(answer)[: limits.probe_top]
+            results.append(QueryResult(probe.q, "probe", top, answer.confidence, ok=found))
     return results, reasons
 
 
@@ -192,7 +206,8 @@ def _top(answer: Answer) -> tuple[dict[str, Any], ...]:
     return tuple(evidence.as_json() for evidence in answer.evidence)
 
 
-def _came_back(graph: GraphStore, probe: Probe, answer: Answer) -> bool:
-    """Whether the probe's section is among the hits, or one with the very same text."""
+def _came_back(graph: GraphStore, probe: Probe, answer: Answer, top: int, depth: int) -> bool:
+    """Whether the probe's section is among the first `top` hits, not counting those that answer the probe as well as it does."""
     ids = [evidence.section_id for evidence in answer.evidence]
-    return probe.section_id in ids or any(s.text_hash == probe.text_hash for s in graph.sections(ids).values())
+    sections = graph.sections(ids)
+    return came_back(probe, [sections[i] for i in ids if i in sections], top, depth)

@@ -1,4 +1,9 @@
-"""Questions made from a dataset's own sections: each must bring its section back. Pure apart from reading the sections."""
+"""Questions made from a dataset's own sections: each must bring its section back. Pure apart from reading the sections.
+
+In a dataset of near-duplicates (release notes, pages of an API that say the same of each function) a probe can't mean one
+section alone. What answers it as well as its own section is no worse a hit, so it takes no place in the count: a section
+that holds nearly all of the question's words. Only words decide that, never the vectors that are on trial.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,8 @@ WORDS = 12
 ENOUGH_WORDS = 8
 #: Sections that the probes are chosen from.
 CHOICE = 60
+#: Share of a question's words that a section holds that answers it as well.
+AS_WELL = 0.8
 
 _WORD = re.compile(r"[^\W_][\w.'’\-/]*")
 _FENCE = re.compile(r"^\s*(```|~~~).*$", re.MULTILINE)
@@ -66,15 +73,44 @@ def choose(sections: Sequence[SectionText], count: int) -> list[SectionText]:
     return chosen
 
 
+def answers_as_well(question: str, section: SectionText) -> bool:
+    """Whether a section holds nearly all of a question's words."""
+    asked = _words(question)
+    held = _words(" ".join([*section.heading_path, section.text]))
+    return len(asked & held) >= AS_WELL * len(asked)
+
+
+def came_back(probe: Probe, hits: Sequence[SectionText], top: int, depth: int) -> bool:
+    """Whether the probe's section, or its very text, is among the first `top` hits without those that answer as well.
+
+    Where such ones fill all the `depth` hits that were asked for, it was crowded out by what is no worse, and counts as
+    come back.
+    """
+    others = 0
+    for hit in hits:
+        if hit.section_id == probe.section_id or hit.text_hash == probe.text_hash:
+            return True
+        others += not answers_as_well(probe.q, hit)
+        if others >= top:
+            return False
+    return len(hits) >= depth
+
+
 def make_probes(graph: GraphStore, tag: str, changed: Sequence[str], count: int) -> list[Probe]:
     """Make up to `count` probes from what a run changed, or, where it changed nothing, from the dataset's sections."""
+    chosen = choose(candidates(graph, tag, changed, count), count)
+    return [Probe(probe_text(s.heading_path, s.text), s.section_id, s.text_hash) for s in chosen]
+
+
+def candidates(graph: GraphStore, tag: str, changed: Sequence[str], count: int) -> list[SectionText]:
+    """Return sections to try a dataset by: what a run changed, and the dataset's where that is fewer than `count`."""
     members = live_sections(graph, _spread(list(dict.fromkeys(changed)), CHOICE))
     members = [section for section in members if section.tag == tag]
     if len(members) < count:
         known = {section.section_id for section in members}
         others = live_sections(graph, graph.sample_sections(tag, limit=CHOICE // 3, each=3))
         members += [section for section in others if section.section_id not in known]
-    return [Probe(probe_text(s.heading_path, s.text), s.section_id, s.text_hash) for s in choose(members, count)]
+    return members
 
 
 def live_sections(graph: GraphStore, section_ids: Sequence[str]) -> list[SectionText]:
@@ -85,6 +121,10 @@ def live_sections(graph: GraphStore, section_ids: Sequence[str]) -> list[Section
         by_document.setdefault(section.document_id, []).append(section.section_id)
     views = graph.membership(by_document)
     return [sections[i] for i in section_ids if i in sections and i in views[sections[i].document_id].members]
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(text)}
 
 
 def _spread(items: Sequence[str], count: int) -> list[str]:

@@ -89,13 +89,15 @@ class FulltextCount:
 class Auditing(Reading):
     """What comparisons read."""
 
-    def section_hashes(self, document_ids: Sequence[str], *, with_text: bool = False) -> dict[str, dict[str, str]]:
+    def section_hashes(
+        self, document_ids: Sequence[str], *, with_text: bool = False, stillness: Stillness | None = None
+    ) -> dict[str, dict[str, str]]:
         """Return, for each document, the text hash of every Section node that carries its id, "" for a damaged node.
 
         A node is damaged that does not hang on its document or, `with_text`, whose text does not have its hash.
         """
         found: dict[str, dict[str, str]] = {i: {} for i in document_ids}
-        for row in self._stream(_SECTIONS_OF, ids=list(document_ids), text=with_text):
+        for row in self._stream(_SECTIONS_OF, stillness, ids=list(document_ids), text=with_text):
             found[row["document_id"]][row["section_id"]] = _checked(row, with_text) or ""
         return found
 
@@ -110,7 +112,7 @@ class Auditing(Reading):
         # Ids are hashes, hence spread evenly over their first eight digits; "g" comes after every id.
         bounds = ["", *(f"{number * 2**32 // slices:08x}" for number in range(1, slices)), "g"]
         for start, end in pairwise(bounds):
-            rows = self._stream(_LIVE_OF_DATASET, tag=tag, text=with_text, **{"from": start, "to": end})
+            rows = self._stream(_LIVE_OF_DATASET, None, tag=tag, text=with_text, **{"from": start, "to": end})
             for row in rows:
                 yield LiveSection(row["section_id"], row["document_id"], _checked(row, with_text))
 
@@ -157,11 +159,14 @@ class Auditing(Reading):
                 return FulltextCount(int(nodes), int(indexed))
         return None
 
-    def _stream(self, query: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        with self._driver.session(fetch_size=FETCH_SIZE) as session:
+    def _stream(self, query: str, stillness: Stillness | None, **parameters: Any) -> Iterator[dict[str, Any]]:
+        bookmarks = None if stillness is None else stillness.bookmarks
+        with self._driver.session(fetch_size=FETCH_SIZE, bookmarks=bookmarks) as session:
             result = self._open(session, query, parameters)
             while rows := self._fetch(result):
                 yield from rows
+            if stillness is not None:
+                stillness.saw(session.last_bookmarks())
 
     @translated
     def _open(self, session: Any, query: str, parameters: dict[str, Any]) -> Any:

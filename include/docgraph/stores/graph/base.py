@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import neo4j
 from docgraph.errors import DocumentTooLargeError, StoreUnavailableError, WorldError
+from docgraph.stores.graph.stillness import Stillness
 from neo4j import exceptions as neo4j_errors
 
 P = ParamSpec("P")
@@ -83,6 +84,25 @@ class Base:
         """Run one reading statement in a transaction of its own."""
         records, _, _ = self._driver.execute_query(query, parameters_=parameters, routing_=neo4j.RoutingControl.READ)
         return [record.data() for record in records]
+
+    @translated
+    def _read_at(self, stillness: Stillness | None, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Run one reading statement in a transaction of its own, after all that `stillness` has seen; note what it saw."""
+        if stillness is None:
+            return self._read(query, **parameters)
+
+        def work(tx: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
+            return tx.run(query, parameters).data()
+
+        with self._driver.session(default_access_mode=neo4j.READ_ACCESS, bookmarks=stillness.bookmarks) as session:
+            rows = session.execute_read(work)
+            stillness.saw(session.last_bookmarks())
+        return rows
+
+    def mark(self, stillness: Stillness) -> None:
+        """Note the state of the database at this moment, and start a row of statements there."""
+        self._read_at(stillness, "RETURN 1 AS one")
+        stillness.begin()
 
     @translated
     def _write(self, query: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from docgraph.model.jobs import now
 from docgraph.model.protocol import Attempt, CommitDecision, decide_commit
 from docgraph.stores.graph.base import Base, translated
 from docgraph.stores.graph.schema import tag_token
+from docgraph.stores.graph.stillness import Stillness
 
 #: Rows sent with one statement; larger lists are cut, all inside the same transaction.
 ROWS_PER_STATEMENT = 1000
@@ -110,9 +111,12 @@ class Commits(Base):
         """Return what stands for a document; one that was never committed has fence 0 and an empty generation."""
         return self.committed_many([document_id])[document_id]
 
-    def committed_many(self, document_ids: Sequence[str]) -> dict[str, Committed]:
+    def committed_many(
+        self, document_ids: Sequence[str], *, stillness: Stillness | None = None
+    ) -> dict[str, Committed]:
         """Return what stands for each of the documents."""
-        found = {row["document_id"]: _committed(row) for row in self._read(_READ_MANY, ids=list(document_ids))}
+        rows = self._read_at(stillness, _READ_MANY, ids=list(document_ids))
+        found = {row["document_id"]: _committed(row) for row in rows}
         return {i: found.get(i, Committed(i)) for i in document_ids}
 
     @translated

@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import neo4j
 from docgraph.errors import ReadConflictError, WorldError
 from docgraph.model.identity import text_hash
 from docgraph.stores.graph import lucene
-from docgraph.stores.graph.base import Base, translated
+from docgraph.stores.graph.base import Base
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
 from docgraph.stores.graph.stillness import Stillness
 from neo4j import exceptions as neo4j_errors
@@ -256,20 +255,6 @@ class Reading(Base):
             time.sleep(0.01 * 2**attempt)
         raise ReadConflictError("Neo4j was changing what a statement read, time after time; ask again in a moment.")
 
-    @translated
-    def _read_at(self, stillness: Stillness | None, query: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Run one reading statement in a transaction of its own, after all that `stillness` has seen; note what it saw."""
-        if stillness is None:
-            return self._read(query, **parameters)
-
-        def work(tx: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
-            return tx.run(query, parameters).data()
-
-        with self._driver.session(default_access_mode=neo4j.READ_ACCESS, bookmarks=stillness.bookmarks) as session:
-            rows = session.execute_read(work)
-            stillness.saw(session.last_bookmarks())
-        return rows
-
     def dataset_state(self, tag: str, stillness: Stillness) -> tuple[int, int, str]:
         """Return what every commit to the dataset changes: number of documents, sum of their fences, newest commit.
 
@@ -277,11 +262,6 @@ class Reading(Base):
         """
         row = self._read_at(stillness, _DATASET_STATE, tag=tag)[0]
         return row["documents"], row["fences"], row["newest"]
-
-    def mark(self, stillness: Stillness) -> None:
-        """Note the state of the database at this moment, and start a row of statements there."""
-        self._read_at(stillness, "RETURN 1 AS one")
-        stillness.begin()
 
     def membership(
         self, candidates: Mapping[str, Sequence[str]], *, stillness: Stillness | None = None

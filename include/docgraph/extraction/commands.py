@@ -11,8 +11,11 @@ from docgraph.extraction.shell import LONG_OPTION, WELL_KNOWN, CommandLine, call
 _OPTION_SPAN = re.compile(
     r"(?:-[a-zA-Z](?:\s*[,/|]\s*|\s+))?--[a-zA-Z][\w-]*[a-zA-Z0-9](?:\s*[,/|]\s*-[a-zA-Z])?"  # -f, --file
     r"(?:(?:=|\s+|\[=)(?:<[^<>]{1,40}>|[A-Z][A-Z_]*|\S{1,60}))?\]?"  # and a value
-    r"|-[a-zA-Z](?:\s+(?:<[^<>]{1,40}>|[A-Z][A-Z_]+))?"
+    r"|-[a-zA-Z](?:\s+(?:<[^<>]{1,40}>|[A-Z][A-Z_]*))?"
 )
+#: An option with an example of its value, where the paragraph says that it speaks of options.
+_WITH_VALUE = re.compile(r"-[a-zA-Z]\s+[a-z0-9][\w.:/-]{0,40}")
+_SAYS_OPTION = re.compile(r"\b(?:option|switch|flag)(?:e?s)?\b", re.IGNORECASE)
 _NAMES = re.compile(r"(?<![\w-])(?:--[a-zA-Z][\w-]*[a-zA-Z0-9]|-[a-zA-Z])(?![\w-])")
 _OPTION_HEADING = re.compile(
     r"(?:-[a-zA-Z](?:\s+[A-Z_]+)?\s*[,/|]\s*)?--[a-zA-Z][\w-]*[a-zA-Z0-9](?:[ =]\S{1,40})?|-[a-zA-Z]\s*[,/|]\s*--[\w-]+"
@@ -23,7 +26,7 @@ class ShellCommands:
     """Commands called in shell code, each with the options of the same call."""
 
     name = "shell-command"
-    version = 1
+    version = 2
 
     def find(self, document: DocumentView) -> Iterator[Finding]:
         """Yield commands, options, and which command has which option."""
@@ -37,7 +40,7 @@ class InlineCommands:
     """Inline code that calls a program which is well known, or called in the document's shell code."""
 
     name = "inline-command"
-    version = 1
+    version = 2
 
     def find(self, document: DocumentView) -> Iterator[Finding]:
         """Yield commands, options, and which command has which option."""
@@ -77,14 +80,15 @@ class InlineOptions:
     """Inline code that is an option: `--flag`, `-f`, `-f, --flag VALUE`."""
 
     name = "inline-option"
-    version = 1
+    version = 2
 
     def find(self, document: DocumentView) -> Iterator[Finding]:
         """Yield options."""
         for index, section in enumerate(document.sections):
             for paragraph in section.paragraphs:
+                said = _SAYS_OPTION.search(paragraph.text)
                 for span in paragraph.spans:
-                    if _OPTION_SPAN.fullmatch(span.text):
+                    if _OPTION_SPAN.fullmatch(span.text) or (said and _WITH_VALUE.fullmatch(span.text)):
                         yield from (Finding(index, Named(OPTION, name)) for name in _NAMES.findall(span.text))
 
 

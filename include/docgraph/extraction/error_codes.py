@@ -12,7 +12,7 @@ _NAMED = re.compile(
     r"ERR_[A-Z0-9]+(?:_[A-Z0-9]+)*|E(?:NOENT|ACCES|EXIST|PERM|PIPE|AGAIN|INVAL|BUSY|NOSPC|MFILE|ADDRINUSE|CONNREFUSED|CONNRESET|TIMEDOUT)"
 )
 _CONTEXT = re.compile(
-    r"\b(?:error|warning|violation|lint|diagnostic|exception|fail(?:s|ed|ure)?|errno|rule|check)s?\b", re.IGNORECASE
+    r"\b(?:error|warning|violation|lint|diagnostic|exception|fail(?:s|ed|ure)?|errno|rule)s?\b", re.IGNORECASE
 )
 #: Letters and digits that name standards, encodings, machines.
 _NOT_CODES = re.compile(
@@ -32,7 +32,7 @@ class ToolErrors:
     """Inline codes such as `E501` where the paragraph or heading speaks of errors, and names such as `ERR_NAME`, `ENOENT`."""
 
     name = "tool-error"
-    version = 1
+    version = 2
 
     def find(self, document: DocumentView) -> Iterator[Finding]:
         """Yield error codes."""

@@ -13,6 +13,7 @@ SESSION_LANGUAGES = frozenset(
     {"console", "shell-session", "terminal", "shellsession", "bash-session", "sh-session", "pycon-shell"}
 )
 SCRIPT_LANGUAGES = frozenset({"bash", "sh", "shell", "zsh", "fish"})
+IMAGE_LANGUAGES = frozenset({"dockerfile", "docker", "containerfile"})
 #: Programs whose first argument is a command of its own.
 _WITH_SUBCOMMANDS = words("""
     airflow ansible apt apt-get aws az brew bundle cargo composer conda dnf docker docker-compose dotnet flask
@@ -33,16 +34,27 @@ _NOT_COMMANDS = words("""
 """)
 _INTERPRETERS = frozenset({"bash", "node", "python", "python3", "sh"})
 _CALLING_OTHERS = frozenset({"docker exec", "docker run", "kubectl exec", "podman exec", "podman run", "ssh", "xargs"})
+#: Programs whose options are whole words behind one dash.
+_WORDS_BEHIND_ONE_DASH = frozenset({"ffmpeg", "find", "java", "openssl", "terraform"})
+#: Programs whose one-letter options may share a dash (`-xzf`), and that take no value right behind a letter in such a bundle.
+_BUNDLING = words("""
+    cp curl docker git grep kubectl ls mkdir podman ps rm rsync tail tar wc
+""")
 _PREFIXES = frozenset({"sudo", "env", "nohup", "time", "exec", "command"})
 _PROMPT = re.compile(
     r"\s*(?:\([\w.-]{1,40}\)\s*)?(?:\[?[\w.-]{1,30}@[\w.:~/ -]{1,60}\]?[$%#]|[$%❯]|[\w:~/\\.-]{0,60}\$|PS [^>\n]{0,80}>)\s+(?=\S)"
 )
 _BARE_PROMPT = re.compile(r"\s*(?:\([\w.-]{1,40}\)\s*)?\$\s+(?=\S)")
+#: A comment looks like root's prompt, but for the option in it.
+_ROOT_PROMPT = re.compile(r"\s*#\s+(?=[a-z][\w-]*(?:\s+[\w./:=-]+)*\s+-)")
+_IMAGE_STEP = re.compile(r"\s*RUN\s+(?![\[])", re.IGNORECASE)
 _PROGRAM = re.compile(r"[a-z][a-z0-9]*(?:[_+-][a-z0-9+]+)*|python3?\.\d+")
 _SUBCOMMAND = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 LONG_OPTION = re.compile(r"--[a-zA-Z][\w-]*[a-zA-Z0-9](?![\w-])")
 SHORT_OPTION = re.compile(r"-[a-zA-Z]")
+_WORD_OPTION = re.compile(r"-[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_BUNDLE = re.compile(r"-[A-Za-z]{2,5}")
 _HEREDOC = re.compile(r"<<-?\s*['\"]?(\w+)")
 _MAX_LINE = 2_000
 
@@ -57,13 +69,23 @@ class CommandLine:
 
 
 def command_lines(language: str, text: str) -> Iterator[CommandLine]:
-    """Yield the calls in a block of shell code: behind prompts where there are any, else each line of a script."""
+    """Yield the calls in a block of shell code: behind prompts where there are any, else each line of a script.
+
+    In a Dockerfile: the calls of its RUN steps.
+    """
+    if language in IMAGE_LANGUAGES:
+        for line in _logical_lines(text):
+            if step := _IMAGE_STEP.match(line):
+                yield from calls(line[step.end() :])
+        return
     session = language in SESSION_LANGUAGES
     if not session and language not in SCRIPT_LANGUAGES and language:
         return
     prompt = _PROMPT if session or language else _BARE_PROMPT
     lines = list(_logical_lines(text))
     prompted = [line[match.end() :] for line in lines if (match := prompt.match(line))]
+    if session and not prompted:
+        prompted = [line[match.end() :] for line in lines if (match := _ROOT_PROMPT.match(line))]
     if prompted:
         for line in prompted:
             yield from calls(line)
@@ -144,7 +166,7 @@ def _call(words: list[str]) -> Iterator[CommandLine]:
             return
     elif program in _WITH_SUBCOMMANDS and arguments and _SUBCOMMAND.fullmatch(arguments[0]):
         name, arguments = f"{program} {arguments[0]}", arguments[1:]
-    yield CommandLine(name, tuple(_options(_own(name, arguments))), tuple(variables))
+    yield CommandLine(name, tuple(_options(program, _own(name, arguments))), tuple(variables))
 
 
 def _own(name: str, arguments: list[str]) -> list[str]:
@@ -159,10 +181,13 @@ def _own(name: str, arguments: list[str]) -> list[str]:
     return arguments
 
 
-def _options(arguments: list[str]) -> Iterator[str]:
+def _options(program: str, arguments: list[str]) -> Iterator[str]:
     for argument in arguments:
         if argument == "--":
             return
         name = argument.partition("=")[0]
-        if LONG_OPTION.fullmatch(name) or (SHORT_OPTION.fullmatch(argument)):
+        whole_word = program in _WORDS_BEHIND_ONE_DASH and _WORD_OPTION.fullmatch(name)
+        if LONG_OPTION.fullmatch(name) or SHORT_OPTION.fullmatch(argument) or whole_word:
             yield name
+        elif program in _BUNDLING and _BUNDLE.fullmatch(argument):
+            yield from (f"-{letter}" for letter in argument[1:])

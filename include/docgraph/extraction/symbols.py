@@ -24,16 +24,20 @@ _NOT_LAST = words("""
     ttf txt typed vue war wav whl woff woff2 xls xlsx xml xz yaml yml zip zsh
 """)
 _NOT_CLASSES = words("""
-    AnyIO BitBucket ETag ETags CentOS ClickHouse CloudFlare CloudFormation CoffeeScript CommonMark DevOps DigitalOcean DockerHub
-    DynamoDB ElasticSearch FastAPI FreeBSD GitHub GitLab GraphQL HashiCorp InfluxDB IntelliJ iOS IPython
-    JavaScript JupyterHub JupyterLab LaTeX LinkedIn MacOS macOS MariaDB MathJax MongoDB MySQL NaN NumPy OAuth
-    OAuth2 OpenAI OpenAPI OpenID OpenShift OpenSSL OpenTelemetry PayPal PostgreSQL PowerShell PyCharm PyPI PyPy
-    PyTorch QuickStart RabbitMQ ReadTheDocs RedHat SciPy SQLAlchemy SQLite StackOverflow SystemD TensorFlow
-    TypeScript VirtualBox VSCode WebAssembly WebSocket WebSockets WiFi WordPress YouTube
+    AnyIO AppVeyor BitBucket CentOS CircleCI ClickHouse CloudFlare CloudFormation CoffeeScript CommonMark CouchDB
+    DevOps DigitalOcean DockerHub DynamoDB ElasticSearch ETag ETags FastAPI FreeBSD GitHub GitLab GitOps GraphQL
+    HAProxy HashiCorp InfluxDB IntelliJ iOS IPython JavaScript JetBrains JupyterHub JupyterLab LaTeX LinkedIn
+    MacOS macOS MariaDB MathJax MinIO MongoDB MySQL NaN NumPy OAuth OAuth2 OpenAI OpenAPI OpenID OpenSearch
+    OpenShift OpenSSL OpenStack OpenTelemetry OpenVPN PagerDuty PayPal PostgreSQL PowerShell PyCharm PyPI PyPy
+    PyTorch QuickStart RabbitMQ ReadTheDocs RedHat RocksDB SciPy SonarQube SQLAlchemy SQLite StackOverflow SystemD
+    TeamCity TensorFlow TimescaleDB TravisCI TypeScript VirtualBox VSCode WebAssembly WebSocket WebSockets WiFi
+    WireGuard WordPress YouTube ZeroMQ ZooKeeper
 """)
 _NOT_CALLS = words("""
     and calc catch for hsl if in not or return rgb rgba switch url var while
 """)
+#: Arguments with a unit: a function of a style sheet.
+_STYLED = re.compile(r"\d(?:%|px|r?em|v[hw]|fr|deg)(?!\w)")
 _PLACEHOLDERS = words("bar baz example foo func function main something")
 _NOT_FIRST = frozenset({"www", "e", "i", "example", "localhost"})
 
@@ -42,7 +46,7 @@ class InlineSymbols:
     """Inline code that is a call, a dotted name or a class name in CamelCase."""
 
     name = "inline-symbol"
-    version = 1
+    version = 2
 
     def find(self, document: DocumentView) -> Iterator[Finding]:
         """Yield symbols, without call parentheses."""
@@ -74,13 +78,14 @@ def symbol_of(text: str) -> str | None:
     """Return the symbol that a piece of inline code names, or None."""
     if match := _CALL.fullmatch(text):
         name = match.group(1)
-        return name if name not in _NOT_CALLS and len(name) > 1 else None
+        return name if name not in _NOT_CALLS and len(name) > 1 and not _STYLED.search(text) else None
     if match := _SCOPED.fullmatch(text):
         return match.group(1)
     if match := _DOTTED.fullmatch(text):
         name = match.group(1)
         parts = name.split(".")
-        looks_like_file = parts[-1].lower() in _NOT_LAST or parts[0].lower() in _NOT_FIRST
+        looks_like_file = parts[-1].lower() in _NOT_LAST and parts[1:-1] != ["prototype"]
+        looks_like_file = looks_like_file or parts[0].lower() in _NOT_FIRST
         return None if looks_like_file or name.isupper() or not all(len(part) > 1 for part in parts[1:]) else name
     if match := _CAMEL.fullmatch(text):
         name = match.group(1)

@@ -11,23 +11,24 @@ from docgraph.extraction.wordlists import phrases, words
 _MAX_WORDS = 3
 _MAX_LENGTH = 40
 _TERM = re.compile(r"[^\W\d_][\w+#./'-]*(?: [^\W\d_][\w+#./'-]*)*")
+_VERSION = re.compile(r"v?\d+(?:\.\d+)+\w*")
 #: Headings that are about the document or an action, not about a thing.
 _GENERIC = words("""
     about acknowledgements acknowledgments added advanced again all also alternatives and announcements api
-    appendix arguments background basic basics before begin benefits best breaking bug bugfixes bugs cases
-    caveats changed changelog changes code command common community comparison conclusion configuration
+    appendix arguments author authors background backers basic basics before begin benefits best breaking bug bugfixes bugs cases
+    caveats changed changelog changes citation code command common community comparison conclusion configuration
     considerations contents contributing contributors credits customization debugging defaults demo dependencies
-    deprecated deprecations depth description design details development discussion docs documentation
-    enhancements errors example examples explanation faq features fixed fixes further future general getting
+    deprecated deprecations depth description design details development discussion docs documentation donate donations
+    enhancements environment errors example examples explanation faq features fixed fixes further future general getting
     glossary goals guide guides help highlights history how how-to ideas implementation important improvements
     in index info information installation instructions integrations internals intro introduction issues it
-    learn licence license limitations line links made maintenance methods misc miscellaneous more motivation new
+    learn licence license limitations line links logo made maintenance methods misc miscellaneous more motivation new
     next notes notice options other others overview packaging parameters performance philosophy platforms
     practices prerequisites preview problem problems project properties purpose questions quick quickstart
     rationale reading reference references related release releases removed requirements resources results
     return returns roadmap rules running samples security see settings setup solution solutions stable standards
-    start started status steps structure style summary support supported syntax tasks technical templates
-    testing tests this tips to todo tools topics tricks troubleshooting tutorial tutorials types unreleased
+    sponsors start started status steps structure style summary support supported syntax tasks technical templates
+    testing tests thanks this tips to todo tools topics tricks troubleshooting tutorial tutorials types unreleased
     update updates upgrade upkeep usage use user value values variables versions warning warnings what what's
     why work workflow works yes you
 """)
@@ -57,6 +58,8 @@ _GENERIC_PHRASES = phrases("""
     documentation improvements
     enhancements made
     environment variables
+    error codes
+    error messages
     example usage
     frequently asked
     frequently asked questions
@@ -130,7 +133,30 @@ _ARRANGING_LAST = words("""
     additions behavior behaviour bits caveats changes considerations conventions example examples failed faq faqs features guide
     guidelines highlights improvements information instructions issues limitations list notes only options overview policy
     problems process questions recommendations reference references requirements resources rules section sections settings setup
-    specifics steps summary support tables tips tutorial usage variables
+    specifics sponsors steps summary support tables tips tutorial usage variables
+""")
+#: First words of headings that name a symbol of a programming interface.
+_DECLARING = words("""
+    class constant constructor enum exception function interface method module namespace struct trait
+""")
+#: Below these, headings tell variants, versions or steps apart and define nothing.
+_LISTING = phrases("""
+    change log
+    changelog
+    contributing
+    examples
+    faq
+    frequently asked questions
+    install
+    installation
+    known issues
+    prerequisites
+    release notes
+    requirements
+    setup
+    troubleshooting
+    tutorial
+    tutorials
 """)
 _QUALIFIED = words("""
     and for in of
@@ -141,12 +167,12 @@ class HeadingTerms:
     """A short noun phrase as a heading: the section under it defines the term; a term under another is part of it."""
 
     name = "heading-term"
-    version = 1
+    version = 2
 
     def find(self, document: DocumentView) -> Iterator[Finding]:
         """Yield terms, and the nearest term above each."""
         for index, section in enumerate(document.sections):
-            if not section.opens_heading:
+            if not section.opens_heading or any(_lists(heading) for heading in section.heading_path[:-1]):
                 continue
             term = term_of(section.heading)
             if term is None:
@@ -161,6 +187,10 @@ class HeadingTerms:
                 yield Finding(index, entity)
 
 
+def _lists(heading: str) -> bool:
+    return heading.strip().rstrip(":").lower() in _LISTING
+
+
 def term_of(heading: str) -> str | None:
     """Return the term that a heading names, or None where it is generic, an action, a sentence or an identifier."""
     text = heading.strip().rstrip(":")
@@ -170,7 +200,14 @@ def term_of(heading: str) -> str | None:
         return None
     if lowered in _GENERIC or lowered in _GENERIC_PHRASES or "_" in text or text.endswith((".", "!", "?")):
         return None
-    if parts[0] in _ACTION or parts[0].endswith("ing") or parts[0] in _FUNCTION_WORDS or parts[-1] in _FUNCTION_WORDS:
+    if (
+        parts[0] in _ACTION | _DECLARING
+        or parts[0].endswith("ing")
+        or parts[0] in _FUNCTION_WORDS
+        or parts[-1] in _FUNCTION_WORDS
+    ):
+        return None
+    if _VERSION.fullmatch(parts[-1]):
         return None
     if any(word in _FUNCTION_WORDS and word not in _QUALIFIED for word in parts):
         return None

@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterator
 
 from docgraph.extraction.findings import ENV_VAR, DocumentView, Finding, Named, SectionView
-from docgraph.extraction.shell import SCRIPT_LANGUAGES, SESSION_LANGUAGES
+from docgraph.extraction.shell import IMAGE_LANGUAGES, SCRIPT_LANGUAGES, SESSION_LANGUAGES, command_lines
 
 _NAME = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
 _SPAN = re.compile(rf"(\$\{{?)?({_NAME})(?:\}})?(=\S{{0,100}})?")
 _CONTEXT = re.compile(r"environment variable|environment setting|env(?:ironment)? var|\benv\b", re.IGNORECASE)
 _READ = re.compile(
-    rf"(?:environ(?:\.get\(|\.setdefault\(|\[)|getenv\(|process\.env\.|process\.env\[|ENV\[|env::var\()\s*[\"']?({_NAME})"
+    rf"(?:environ(?:\.get\(|\.setdefault\(|\[)|[gG]etenv\(|process\.env\.|process\.env\[|ENV\[|env::var\()\s*[\"']?({_NAME})"
 )
 _SET = re.compile(rf"^[ \t]*(?:[$%] +)?(?:export +|set +)?({_NAME})=", re.MULTILINE)
+_IN_IMAGE = re.compile(rf"^[ \t]*(?:ENV|ARG)[ \t]+({_NAME})[ =]", re.MULTILINE)
+_IN_LIST = re.compile(rf"^[ \t]*-[ \t]+[\"']?({_NAME})=", re.MULTILINE)
 _EXPANDED = re.compile(rf"\$\{{?({_NAME})\b")
 _PASSED = re.compile(rf"(?:\s-e|\s--env)[ =]({_NAME})(?:=|\s)")
 
@@ -23,7 +25,7 @@ class EnvironmentVariables:
     """Upper-case names that the document sets, reads, expands or calls an environment variable; all their inline mentions."""
 
     name = "environment-variable"
-    version = 1
+    version = 2
 
     def find(self, document: DocumentView) -> Iterator[Finding]:
         """Yield environment variables."""
@@ -59,3 +61,9 @@ def _in_code(section: SectionView) -> Iterator[str]:
             yield from _SET.findall(block.text)
             yield from _PASSED.findall(block.text)
             yield from _EXPANDED.findall(block.text)
+            for line in command_lines(block.language, block.text):
+                yield from filter(re.compile(_NAME).fullmatch, line.variables)
+        if block.language in IMAGE_LANGUAGES:
+            yield from _IN_IMAGE.findall(block.text)
+        if block.language in {"yaml", "yml"}:
+            yield from _IN_LIST.findall(block.text)

@@ -16,7 +16,7 @@ _CONTEXT = re.compile(
 )
 #: Letters and digits that name standards, encodings, machines.
 _NOT_CODES = re.compile(
-    r"(?:SHA|UTF|ISO|RFC|PEP|ES|MD|AES|RSA|CVE|H|EC|TLS|IPV|BASE|INT|UINT|FLOAT|CP|A|M|P|X|GH|PR|USB|PY|T|V|ECMA|IEEE|HTTP|TCP|UDP|GMT|UTC)-?\d+"
+    r"(?:SHA|UTF|ISO|RFC|PEP|ES|MD|AES|RSA|CVE|H|EC|TLS|IPV|BASE|INT|UINT|FLOAT|CP|A|M|P|GH|PR|USB|PY|T|V|ECMA|IEEE|HTTP|TCP|UDP|GMT|UTC)-?\d+|X\.?509"
 )
 _HTTP = re.compile(
     r"\bHTTP(?:/\d(?:\.\d)?)?\s+(?:status\s+(?:code\s+)?|error\s+|code\s+|response\s+)?`?([45]\d\d)\b`?(?!\.\d|[,\d]\d)"
@@ -28,8 +28,13 @@ _HTTP = re.compile(
 )
 
 
+def is_code(text: str) -> bool:
+    """Tell whether a text is a code of the kinds that tools print, and not the name of a standard or an encoding."""
+    return bool(_NAMED.fullmatch(text) or (_CODE.fullmatch(text) and not _NOT_CODES.fullmatch(text)))
+
+
 class ToolErrors:
-    """Inline codes such as `E501` where the paragraph or heading speaks of errors, and names such as `ERR_NAME`, `ENOENT`."""
+    """Codes such as `E501`, inline or as a heading, where the paragraph or a heading speaks of errors; `ERR_NAME`, `ENOENT`."""
 
     name = "tool-error"
     version = 2
@@ -38,11 +43,12 @@ class ToolErrors:
         """Yield error codes."""
         for index, section in enumerate(document.sections):
             under = any(_CONTEXT.search(heading) for heading in section.heading_path)
+            if is_code(section.heading) and (under or _NAMED.fullmatch(section.heading)):
+                yield Finding(index, Named(ERROR_CODE, section.heading))
             for paragraph in section.paragraphs:
-                said = under or bool(_CONTEXT.search(paragraph.text))
+                said = under or _CONTEXT.search(paragraph.text)
                 for span in paragraph.spans:
-                    code = _CODE.fullmatch(span.text) and said and not _NOT_CODES.fullmatch(span.text)
-                    if code or _NAMED.fullmatch(span.text):
+                    if is_code(span.text) and (said or _NAMED.fullmatch(span.text)):
                         yield Finding(index, Named(ERROR_CODE, span.text))
 
 

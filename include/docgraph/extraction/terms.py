@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from docgraph.extraction.error_codes import is_code
 from docgraph.extraction.findings import PART_OF, TERM, DocumentView, Finding, Named
 from docgraph.extraction.wordlists import phrases, words
 
@@ -207,7 +208,7 @@ def term_of(heading: str) -> str | None:
         or parts[-1] in _FUNCTION_WORDS
     ):
         return None
-    if _VERSION.fullmatch(parts[-1]):
+    if _VERSION.fullmatch(parts[-1]) or is_code(text):
         return None
     if any(word in _FUNCTION_WORDS and word not in _QUALIFIED for word in parts):
         return None

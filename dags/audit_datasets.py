@@ -21,7 +21,7 @@ Then the dataset gets a new verdict and a report without jobs. Where it is ready
 It keeps to the commit protocol, so it may run while documents are being ingested, and clearing it is safe. It fails when
 something could not be mended or the dataset is not ready: the report, and `ingestctl verify --tag TAG`, say what it is.
 
-`remove_expired` removes what `retention` in `config/ingest.yaml` no longer keeps: old jobs, artifacts, snapshots, reports.
+`remove_expired` removes what `retention` in `config/ingest.yaml` no longer keeps: old jobs, artifacts, snapshots, reports, tombstones.
 """
 
 

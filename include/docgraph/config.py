@@ -100,6 +100,8 @@ class RetentionConfig(_Strict):
     snapshots_days: float = Field(default=30.0, gt=0)
     #: Reports; the latest of each dataset stays.
     reports_days: float = Field(default=90.0, gt=0)
+    #: Tombstones of deleted documents that nothing refers to any more (decision 0011).
+    tombstones_days: float = Field(default=30.0, gt=0)
 
 
 class IngestConfig(_Strict):

@@ -1,7 +1,8 @@
 """Retention: what is no longer needed goes after the time that the configuration gives it.
 
-Nothing here touches the graph or the vectors: what they hold is what there is. Every collector leaves alone what was used
-lately, so that it may run while documents are being ingested.
+No document and no vector goes from here: what the stores hold is what there is. Only the tombstones of deleted documents end,
+once nothing can be late any more. Every collector leaves alone what was used lately, so that it may run while documents are
+being ingested.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 
 from docgraph.model.jobs import JobState, JobStatus
 from docgraph.reporting import remove_reports
@@ -34,6 +36,7 @@ class Removed:
     vectors: int
     snapshots: int
     reports: int
+    tombstones: int
 
     def as_json(self) -> dict[str, int]:
         """Return the numbers."""
@@ -44,7 +47,7 @@ def remove_expired(runtime: Runtime) -> Removed:
     """Remove what is older than the configuration allows; repeated, it removes nothing more.
 
     Raises:
-        WorldError: Redis or Neo4j can't be reached, or a file can't be removed. What is needed is not known then, and stays.
+        WorldError: a store can't be reached, or a file can't be removed. What is needed is not known then, and stays.
     """
     limits = runtime.config.retention
     jobs = runtime.state.jobs.purge(limits.final_jobs_days * _DAY)
@@ -60,9 +63,19 @@ def remove_expired(runtime: Runtime) -> Removed:
     wanted |= {state.job.checksum for state in _jobs(runtime, _LIVE + _RESUMABLE)}
     snapshots = runtime.snapshots.collect(filter(_SHA256.fullmatch, wanted), limits.snapshots_days * _DAY)
     reports = remove_reports(runtime.settings.reports_root, limits.reports_days * _DAY)
-    removed = Removed(jobs, artifacts, vectors, snapshots, reports)
+    removed = Removed(jobs, artifacts, vectors, snapshots, reports, _end_tombstones(runtime))
     logger.info("retention removed %s", removed)
     return removed
+
+
+def _end_tombstones(runtime: Runtime) -> int:
+    """Remove the tombstones that no late attempt, no point and no job can need any more; decision 0011 says why these."""
+    before = datetime.now(UTC) - timedelta(days=runtime.config.retention.tombstones_days)
+    # The fences first: what happens to a document while the rest is looked at gives it a higher one.
+    fences = runtime.graph.old_tombstones(before.isoformat(timespec="microseconds").replace("+00:00", "Z"))
+    wanted = {state.document_id for state in _jobs(runtime, _LIVE + _RESUMABLE)} if fences else set()
+    wanted |= runtime.vectors.owners(sorted(fences.keys() - wanted)) if fences else set()
+    return sum(runtime.graph.forget(document, fences[document]) for document in sorted(fences.keys() - wanted))
 
 
 def _jobs(runtime: Runtime, statuses: tuple[JobStatus, ...]) -> Iterator[JobState]:

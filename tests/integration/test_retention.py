@@ -15,7 +15,8 @@ import pytest
 from docgraph import auditing, intake, pipeline
 from docgraph.errors import JobNotFoundError
 from docgraph.intake import NewJob
-from docgraph.model.jobs import STAGES, JobState, JobStatus
+from docgraph.model.documents import Point
+from docgraph.model.jobs import STAGES, JobState, JobStatus, Operation
 from docgraph.reporting import report_folder
 from docgraph.retention import remove_expired
 from docgraph.runtime import Runtime
@@ -124,3 +125,136 @@ def test_jobs_that_ended_long_ago_go(own: Runtime, settings: Settings, tag: str)
         assert remove_expired(impatient).jobs >= 1
     with pytest.raises(JobNotFoundError):
         own.state.jobs.get(job_id)
+
+
+def _delete(runtime: Runtime, tag: str, name: str) -> str:
+    """Delete a document that was ingested; returns its id."""
+    new = NewJob(f"upload:///{name}.md", tag, op=Operation.DELETE)
+    job_id = intake.accept(runtime, [new])[0].job_id
+    assert _run(runtime, tag, job_id).status is JobStatus.COMPLETED
+    document = runtime.state.jobs.get(job_id).document_id
+    assert runtime.graph.committed(document).deleted
+    return document
+
+
+@pytest.fixture
+def much_later(own: Runtime) -> Iterator[Runtime]:
+    """The same stores seen by a retention for which everything is old."""
+    config = own.settings.config_file.with_name("later.yaml")
+    config.write_text("retention: {tombstones_days: 0.0000001}\n", encoding="utf-8")
+    with Runtime(replace(own.settings, config_file=config)) as made:
+        yield made
+
+
+def _has_node(runtime: Runtime, document: str) -> bool:
+    return runtime.graph.description(document) is not None
+
+
+def test_a_tombstone_ends_when_it_is_old_and_nothing_needs_it(own: Runtime, much_later: Runtime, tag: str) -> None:
+    job_id, _ = _enqueue(own, tag, "gone", b"# Gone\n\ntext\n")
+    _run(own, tag, job_id)
+    live = own.state.jobs.get(_enqueue(own, tag, "stays", b"# Stays\n\ntext\n")[0])
+    _run(own, tag, live.job.job_id)
+    document = _delete(own, tag, "gone")
+    assert remove_expired(own).tombstones == 0
+    assert _has_node(own, document)
+    time.sleep(0.05)
+    assert remove_expired(much_later).tombstones >= 1
+    assert not _has_node(own, document)
+    assert own.graph.committed(live.document_id).exists, "a live document is no tombstone"
+    assert remove_expired(much_later).tombstones == 0
+
+
+def test_a_document_that_comes_back_after_its_tombstone_goes_on_above_its_last_fence(
+    own: Runtime, much_later: Runtime, tag: str
+) -> None:
+    job_id, _ = _enqueue(own, tag, "again", b"# Again\n\ntext\n")
+    _run(own, tag, job_id)
+    document = _delete(own, tag, "again")
+    fence = own.graph.committed(document).fence
+    time.sleep(0.05)
+    remove_expired(much_later)
+    assert not _has_node(own, document)
+    back, _ = _enqueue(own, tag, "again", b"# Again\n\ntext\n")
+    assert _run(own, tag, back).outcome == "created"
+    assert own.graph.committed(document).fence > fence
+    assert auditing.verify(own, tag).is_equal
+
+
+def test_a_tombstone_stays_while_a_point_of_its_document_is_left_in_any_collection(
+    own: Runtime, much_later: Runtime, tag: str
+) -> None:
+    job_id, _ = _enqueue(own, tag, "staged", b"# Staged\n\ntext\n")
+    _run(own, tag, job_id)
+    document = own.state.jobs.get(job_id).document_id
+    (section,) = own.graph.committed(document).generation
+    point = own.vectors.retrieve(own.embedding_version, [section], with_vectors=True)[section]
+    assert _delete(own, tag, "staged") == document
+    unused = replace(own.embedding_version, name=f"unused-{uuid.uuid4().hex[:8]}")
+    own.vectors.ensure(unused)
+    try:
+        left = Point(section, document, tag, point.vector or (), point.text_hash, point.vector_hash)
+        own.vectors.stage(unused, [left], fence=1)
+        time.sleep(0.05)
+        remove_expired(much_later)
+        assert own.graph.committed(document).deleted
+    finally:
+        own.vectors.drop(unused)
+    remove_expired(much_later)
+    assert not _has_node(own, document)
+
+
+@pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELLED])
+def test_a_tombstone_stays_while_a_job_of_its_document_may_still_run(
+    own: Runtime, much_later: Runtime, tag: str, status: JobStatus
+) -> None:
+    job_id, _ = _enqueue(own, tag, "busy", b"# Busy\n\ntext\n")
+    _run(own, tag, job_id)
+    document = _delete(own, tag, "busy")
+    later, _ = _enqueue(own, tag, "busy", b"caf\xe9" if status is JobStatus.FAILED else b"# Busy\n\nother text\n")
+    if status is JobStatus.RUNNING:
+        pipeline.claim(own, f"test-{uuid.uuid4().hex}", tag, [later])
+    if status is JobStatus.FAILED:
+        _run(own, tag, later)
+    if status is JobStatus.CANCELLED:
+        own.state.jobs.cancel(later, "the test says so")
+    assert own.state.jobs.get(later).status is status
+    time.sleep(0.05)
+    remove_expired(much_later)
+    assert own.graph.committed(document).deleted
+
+
+def test_a_tombstone_that_got_a_higher_fence_meanwhile_is_left_alone(own: Runtime, tag: str) -> None:
+    job_id, _ = _enqueue(own, tag, "audited", b"# Audited\n\ntext\n")
+    _run(own, tag, job_id)
+    document = _delete(own, tag, "audited")
+    seen = own.graph.committed(document).fence
+    own.graph.advance_fence(document, tag, fence=seen + 1, owner="audit", generation=())
+    assert not own.graph.forget(document, seen)
+    assert own.graph.committed(document).fence == seen + 1
+    assert own.graph.forget(document, seen + 1)
+    assert not own.graph.forget(document, seen + 1)
+    assert not _has_node(own, document)
+
+
+def test_what_others_link_to_stays_a_target_of_their_links(own: Runtime, much_later: Runtime, tag: str) -> None:
+    target, _ = _enqueue(own, tag, "target", b"# Target\n\ntext\n")
+    source, _ = _enqueue(own, tag, "source", b"# Source\n\nSee [it](target.md).\n")
+    for job_id in (target, source):
+        _run(own, tag, job_id)
+    document = _delete(own, tag, "target")
+    time.sleep(0.05)
+    remove_expired(much_later)
+    assert (own.graph.description(document) or {})["source_uri"] == "upload:///target.md"
+    committed = own.graph.committed(document)
+    assert (committed.exists, committed.deleted, committed.fence) == (False, False, 0)
+    back, _ = _enqueue(own, tag, "target", b"# Target\n\ntext\n")
+    assert _run(own, tag, back).outcome == "created"
+    assert [
+        link.document_id for link in own.graph.linked_documents(own.graph.committed(_document(own, source)).generation)
+    ] == [document]
+    assert auditing.verify(own, tag).is_equal
+
+
+def _document(runtime: Runtime, job_id: str) -> str:
+    return runtime.state.jobs.get(job_id).document_id

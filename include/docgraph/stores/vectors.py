@@ -86,21 +86,26 @@ class VectorStore:
 
     @_translated
     def ensure(self, version: EmbeddingVersion) -> None:
-        """Make the version's collection and its payload indexes where they are missing; safe from several processes."""
+        """Make the version's collection and its payload indexes where they are missing; safe from several processes.
+
+        A crash may come between the collection and an index: each is looked for by itself.
+        """
         name = version.collection
-        if self._client.collection_exists(name):
-            return
+        if not self._client.collection_exists(name):
+            self._create(name, version.dimensions)
+        indexed = self._client.get_collection(name).payload_schema
+        for field, schema in _INDEXES.items():
+            if field not in indexed:
+                self._client.create_payload_index(name, field, field_schema=schema, wait=True)
+
+    def _create(self, collection: str, dimensions: int) -> None:
+        vectors = models.VectorParams(size=dimensions, distance=models.Distance.DOT)
         try:
-            self._client.create_collection(
-                name,
-                vectors_config=models.VectorParams(size=version.dimensions, distance=models.Distance.DOT),
-            )
+            self._client.create_collection(collection, vectors_config=vectors)
         except UnexpectedResponse as error:
             # Somebody else made it between the two calls.
             if error.status_code != 409:
                 raise
-        for field, schema in _INDEXES.items():
-            self._client.create_payload_index(name, field, field_schema=schema, wait=True)
 
     @_translated
     def exists(self, version: EmbeddingVersion) -> bool:
@@ -197,10 +202,24 @@ class VectorStore:
         if document_id is not None:
             must.append(_match("document_id", document_id))
         if document_ids is not None:
-            must.append(models.FieldCondition(key="document_id", match=models.MatchAny(any=list(document_ids))))
+            must.append(_match_any("document_id", document_ids))
+        return self._points(version.collection, models.Filter(must=must), with_vectors)
+
+    def owners(self, document_ids: Sequence[str]) -> set[str]:
+        """Return those of the documents that have a point in any collection, whatever its fence."""
+        some = [document_ids[start : start + SCROLL_PAGE] for start in range(0, len(document_ids), SCROLL_PAGE)]
+        conditions = [models.Filter(must=[_match_any("document_id", ids)]) for ids in some]
+        return {
+            point.document_id
+            for collection in self.collections()
+            for condition in conditions
+            for point in self._points(collection, condition, False)
+        }
+
+    def _points(self, collection: str, condition: models.Filter, with_vectors: bool) -> Iterator[StoredPoint]:
         offset: Any = None
         while True:
-            records, offset = self._page(version.collection, models.Filter(must=must), offset, with_vectors)
+            records, offset = self._page(collection, condition, offset, with_vectors)
             yield from map(_stored, records)
             if offset is None:
                 return
@@ -237,8 +256,7 @@ class VectorStore:
         """Return the points of the dataset most similar to `vector`, best first; optionally of some documents only."""
         must: list[models.Condition] = [_match("tag", tag)]
         if document_ids is not None:
-            any_of = models.MatchAny(any=list(document_ids))
-            must.append(models.FieldCondition(key="document_id", match=any_of))
+            must.append(_match_any("document_id", document_ids))
         answer = self._client.query_points(
             version.collection,
             query=list(map(float, vector)),
@@ -254,6 +272,10 @@ class VectorStore:
 
 def _match(key: str, value: str) -> models.FieldCondition:
     return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+
+
+def _match_any(key: str, values: Sequence[str]) -> models.FieldCondition:
+    return models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
 
 
 def _fence(*, gte: int | None = None, gt: int | None = None) -> models.FieldCondition:

@@ -56,6 +56,9 @@ _DAMAGED_DOCUMENT = (
     "MATCH (d:Source {id: $id}) RETURN d.source_uri AS source_uri, d.tag AS tag, d.content_type AS content_type, "
     "d.job_id AS job_id, d.title AS title, d.front_matter AS front_matter"
 )
+_OLD_TOMBSTONES = (
+    "MATCH (d:Tombstone) WHERE d.committed_at < $before RETURN d.id AS document_id, d.fence AS fence ORDER BY d.id"
+)
 _CHECKSUMS = "MATCH (d:Document) WHERE d.checksum <> '' RETURN DISTINCT d.checksum AS checksum"
 _FULLTEXT_STATE = f"SHOW FULLTEXT INDEXES YIELD name, state WHERE name = '{FULLTEXT_INDEX}' RETURN state"
 _INDEXED = f"CALL db.index.fulltext.queryNodes('{FULLTEXT_INDEX}', $lucene) YIELD node RETURN count(DISTINCT node.id) AS indexed"
@@ -135,6 +138,10 @@ class Auditing(Reading):
         """Return what a document's or tombstone's node says beside its generation: address, tag, content type, job, title."""
         rows = self._read(_DAMAGED_DOCUMENT, id=document_id)
         return rows[0] if rows else None
+
+    def old_tombstones(self, before: str) -> dict[str, int]:
+        """Return the fences of the tombstones, of all datasets, that were last written to before this time (RFC 3339)."""
+        return {row["document_id"]: row["fence"] for row in self._read(_OLD_TOMBSTONES, before=before)}
 
     def live_checksums(self) -> set[str]:
         """Return the checksums of what the live documents were made from: snapshots that a repair may need."""

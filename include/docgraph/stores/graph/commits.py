@@ -69,10 +69,18 @@ _WRITE_LINKS = (
 )
 _WRITE_DOCUMENT = "MATCH (d:Source {id: $id}) SET d += $properties SET d:Document REMOVE d:Tombstone REMOVE d._lock"
 _WRITE_TOMBSTONE = "MATCH (d:Source {id: $id}) SET d += $properties SET d:Tombstone REMOVE d:Document REMOVE d._lock"
+_LOCK_EXISTING = "MATCH (d:Source {id: $id}) SET d._lock = 1"
+# What others link to stays, as what it was before it was ever ingested.
+_FORGET = (
+    "MATCH (d:Source {id: $id}) WHERE d:Tombstone AND d.fence = $fence AND NOT EXISTS { (d)-[:HAS_SECTION]->() } "
+    "REMOVE d:Tombstone SET d = {id: d.id, tag: d.tag, source_uri: d.source_uri} RETURN d.id AS id"
+)
+_DELETE_UNLINKED = "MATCH (d:Source {id: $id}) WHERE NOT EXISTS { (:Source)-[:LINKS_TO]->(d) } DELETE d"
+_UNLOCK = "MATCH (d:Source {id: $id}) REMOVE d._lock"
 _ADVANCE_FENCE = (
     "MATCH (d:Source {id: $id}) SET d.fence = $fence, d.owner = $owner, d.tag = $tag REMOVE d._lock "
     "FOREACH (_ IN CASE WHEN d:Document THEN [] ELSE [1] END | "
-    "SET d:Tombstone, d.generation = [], d.version = coalesce(d.version, 0))"
+    "SET d:Tombstone, d.generation = [], d.version = coalesce(d.version, 0), d.committed_at = $now)"
 )
 
 
@@ -148,6 +156,15 @@ class Commits(Base):
                 return session.execute_write(_advance, document_id, tag, fence, owner, tuple(generation))
         except _RefusedError as refused:
             return refused.result
+
+    @translated
+    def forget(self, document_id: str, fence: int) -> bool:
+        """Remove a document's tombstone if it still has this fence; False: it is none any more, or has another fence.
+
+        Whether a late attempt can still be under way is the caller's question (decision 0011).
+        """
+        with self._driver.session() as session:
+            return session.execute_write(_forget, document_id, fence)
 
     def set_dataset_versions(self, tag: str, *, embedding_version: str, building: str | None) -> None:
         """Say which embedding version readers use, and which one is being built beside it."""
@@ -307,9 +324,18 @@ def _advance(
     decision = decide_commit(document, attempt)
     if decision is not CommitDecision.COMMIT:
         raise _RefusedError(CommitResult(decision, document))
-    _run(tx, _ADVANCE_FENCE, id=document_id, tag=tag, fence=fence, owner=owner)
+    _run(tx, _ADVANCE_FENCE, id=document_id, tag=tag, fence=fence, owner=owner, now=now())
     deleted = document.deleted or not document.fence
     return CommitResult(decision, replace(document, fence=fence, owner=owner, deleted=deleted))
+
+
+def _forget(tx: neo4j.ManagedTransaction, document_id: str, fence: int) -> bool:
+    _run(tx, _LOCK_EXISTING, id=document_id)
+    if not _run(tx, _FORGET, id=document_id, fence=fence):
+        _run(tx, _UNLOCK, id=document_id)
+        return False
+    _run(tx, _DELETE_UNLINKED, id=document_id)
+    return True
 
 
 def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:

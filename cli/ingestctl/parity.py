@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,9 +105,9 @@ class Progress:
         self._status.update(f"{event['tag']}: {_STEPS[event['step']]}, {amount}")
 
 
-@dataclass(frozen=True, slots=True)
-class Verifications:
-    """What `verify` found, dataset by dataset."""
+@dataclass(frozen=True)
+class Answer(ABC):
+    """What an operation said, dataset by dataset."""
 
     answer: dict[str, Any]
 
@@ -115,15 +116,29 @@ class Verifications:
         return self.answer
 
     def for_people(self) -> Iterable[RenderableType]:
-        """Return each dataset's findings, and the command that mends them."""
+        """Return one dataset after the other."""
         from rich.text import Text
 
         if not self.answer["datasets"]:
             yield Text("No datasets yet. `ingestctl ingest PATH --tag TAG` makes one.", style="dim")
-        for found in self.answer["datasets"]:
-            yield from verification(found)
-            if not found["equal"]:
-                yield Text(f"  ingestctl repair --tag={found['tag']}", style="cyan")
+        for dataset in self.answer["datasets"]:
+            yield from self.told(dataset)
+
+    @abstractmethod
+    def told(self, dataset: Mapping[str, Any]) -> Iterable[RenderableType]:
+        """Return what there is to say about one dataset."""
+
+
+class Verifications(Answer):
+    """What `verify` found."""
+
+    def told(self, dataset: Mapping[str, Any]) -> Iterable[RenderableType]:
+        """Return the dataset's findings, and the command that mends them."""
+        from rich.text import Text
+
+        yield from verification(dataset)
+        if not dataset["equal"]:
+            yield Text(f"  ingestctl repair --tag={dataset['tag']}", style="cyan")
 
 
 def verification(found: Mapping[str, Any]) -> Iterable[RenderableType]:
@@ -161,33 +176,23 @@ def verification(found: Mapping[str, Any]) -> Iterable[RenderableType]:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Repairs:
-    """What `repair` did, dataset by dataset."""
+class Repairs(Answer):
+    """What `repair` did."""
 
-    answer: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the answer unchanged."""
-        return self.answer
-
-    def for_people(self) -> Iterable[RenderableType]:
+    def told(self, dataset: Mapping[str, Any]) -> Iterable[RenderableType]:
         """Return what was done to each document, how the dataset stands now, and the verdict."""
         from rich.text import Text
 
         from ingestctl import render
 
-        if not self.answer["datasets"]:
-            yield Text("No datasets yet. `ingestctl ingest PATH --tag TAG` makes one.", style="dim")
-        for done in self.answer["datasets"]:
-            for document in done["documents"][: render.MAX_ROWS]:
-                yield _repaired(document)
-            if (more := len(done["documents"]) - render.MAX_ROWS) > 0:
-                yield Text(f"… and {more:,} documents more (--json lists all)", style="dim")
-            if done["fulltext_rebuilt"]:
-                yield Text.assemble(("✔ ", "green"), "the full-text index was built again")
-            yield from verification(done["after"])
-            yield from render.verdict_lines({"ready_for_queries": done["ready"], "reasons": done["reasons"]})
+        for document in dataset["documents"][: render.MAX_ROWS]:
+            yield _repaired(document)
+        if (more := len(dataset["documents"]) - render.MAX_ROWS) > 0:
+            yield Text(f"… and {more:,} documents more (--json lists all)", style="dim")
+        if dataset["fulltext_rebuilt"]:
+            yield Text.assemble(("✔ ", "green"), "the full-text index was built again")
+        yield from verification(dataset["after"])
+        yield from render.verdict_lines({"ready_for_queries": dataset["ready"], "reasons": dataset["reasons"]})
 
 
 def _repaired(document: Mapping[str, Any]) -> RenderableType:

@@ -5,6 +5,7 @@ Small on purpose: an agent pays for each word that it reads.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,12 +26,12 @@ def document_uri(tag: str, document_id: str) -> str:
     return f"docgraph://{tag}/{document_id}"
 
 
-class Reply(BaseModel):
+class Reply(BaseModel, ABC):
     """An answer of a tool."""
 
+    @abstractmethod
     def as_text(self) -> str:
         """Return what a model reads."""
-        raise NotImplementedError
 
     def as_result(self) -> CallToolResult:
         """Return both forms in one result."""

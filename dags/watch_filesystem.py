@@ -35,6 +35,7 @@ config = IngestConfig.load(settings.config_file)
     max_active_runs=1,
     doc_md=DOC,
     tags=["docgraph"],
+    default_args=tasks.DEFAULT_ARGS,
 )
 def watch_filesystem() -> None:
     """Wire the sensor and the taking."""
@@ -43,14 +44,9 @@ def watch_filesystem() -> None:
         filepath=str(settings.watch_root),
         settle_seconds=config.watch.settle_seconds,
         poke_interval=0.5,
-        retries=3,
     )
 
-    @task(
-        retries=5,
-        retry_delay=2.0,
-        doc_md="Snapshots and enqueues every complete file, then triggers `ingest_documents`.",
-    )
+    @task(doc_md="Snapshots and enqueues every complete file, then triggers `ingest_documents`.")
     def take_files() -> dict[str, str]:
         return tasks.take_files()
 

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import anyio
 import httpx
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult
 
 import neo4j
 from docgraph.model.documents import EmbeddingVersion
@@ -103,6 +108,24 @@ class Drops:
         headers = {"Authorization": f"Bearer {self.runtime.settings.token}"}
         with httpx.Client(base_url=self.runtime.settings.service_url, trust_env=False, timeout=30) as client:
             return client.get(path, params={"tag": self.tag, **query}, headers=headers)
+
+    def over_mcp(self, question: str) -> tuple[dict[str, Any], float]:
+        """Let an agent search over the Model Context Protocol; return the answer and the seconds it took."""
+        settings = self.runtime.settings
+
+        async def talk() -> tuple[CallToolResult, float]:
+            headers = {"Authorization": f"Bearer {settings.token}"}
+            async with (
+                httpx2.AsyncClient(headers=headers, timeout=30, trust_env=False) as http,
+                Client(streamable_http_client(f"{settings.service_url}/mcp", http_client=http)) as client,
+            ):
+                began = time.monotonic()
+                result = await client.call_tool("search", {"query": question, "tag": self.tag})
+                return result, time.monotonic() - began
+
+        result, seconds = anyio.run(talk)
+        assert not result.is_error, result.content
+        return dict(result.structured_content or {}), seconds
 
     def evidence(self, question: str) -> list[dict[str, Any]]:
         answer = self.get("/v1/search", q=question)

@@ -6,23 +6,20 @@ import random
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from integration.datasets import Passage, write_document
+from integration.datasets import Passage, run, write_document
 
-from docgraph import auditing, intake, pipeline, publishing
+from docgraph import auditing, publishing
 from docgraph.embedding import EmbeddingClient, EmbeddingServers
 from docgraph.embedding.client import Vectors
 from docgraph.formats import assembly
 from docgraph.formats.splitting import Part
-from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion, Point, embedded_text
 from docgraph.model.identity import document_id, text_hash, vector_hash
-from docgraph.model.jobs import STAGES
-from docgraph.reporting import read_report, validate
+from docgraph.reporting import read_report
 from docgraph.runtime import Runtime
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
 from docgraph.verdict import judge
@@ -88,19 +85,7 @@ class Dataset:
 
     def run(self, runtime: Runtime | None = None, **documents: str) -> dict[str, Any]:
         """Ingest documents (the unchanged guide where none is given) in one run, and return its report."""
-        runtime = runtime or self.runtime
-        news = []
-        for name, content in (documents or {"guide": GUIDE}).items():
-            snapshot = runtime.snapshots.put_stream([content.encode()])
-            news.append(NewJob(f"upload:///{name}.md", self.tag, snapshot.sha256, size=snapshot.size))
-        ids = [enqueued.job_id for enqueued in intake.accept(runtime, news)]
-        run_id = f"test-{uuid.uuid4().hex}"
-        for batch in pipeline.claim(runtime, run_id, self.tag, ids):
-            for stage in STAGES:
-                pipeline.run_stage(runtime, stage, run_id, batch)
-        report = read_report(Path(publishing.publish(runtime, run_id, self.tag).path))
-        validate(report)
-        return report
+        return run(runtime or self.runtime, self.tag, documents or {"guide": GUIDE})
 
     def audit(self) -> dict[str, Any]:
         """Return the report of a full comparison, vectors included, that mends nothing."""

@@ -22,6 +22,7 @@ PORT_OFFSETS: Mapping[str, int] = {
     "qdrant": 4,
     "embedder": 5,
     "airflow": 6,
+    "second-embedder": 7,
     "sidecar": 8,
 }
 HOME_FOLDER = ".docgraph"
@@ -90,7 +91,9 @@ class Settings:
             redis_url=get("DOCGRAPH_REDIS_URL", address("redis", "redis") + "/0"),
             embeddings_url=get("DOCGRAPH_EMBEDDINGS_URL", address("embedder", "http") + "/v1"),
             embeddings_api_key=values.get("DOCGRAPH_EMBEDDINGS_API_KEY") or None,
-            second_embeddings_url=values.get("DOCGRAPH_SECOND_EMBEDDINGS_URL") or None,
+            second_embeddings_url=values.get("DOCGRAPH_SECOND_EMBEDDINGS_URL")
+            # With these arguments the local stack runs one of its own.
+            or (address("second-embedder", "http") + "/v1" if values.get("DOCGRAPH_SECOND_EMBEDDER") else None),
             second_embeddings_api_key=values.get("DOCGRAPH_SECOND_EMBEDDINGS_API_KEY") or None,
             service_url=get("DOCGRAPH_SERVICE_URL", address("sidecar", "http")),
             token=get("DOCGRAPH_TOKEN", ""),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from docgraph.settings import PORT_OFFSETS
+from docgraph.settings import PORT_OFFSETS, Settings
 from docgraph_local.airflow_env import airflow_environment
 from docgraph_local.deployment import Deployment, Secrets, read_deployment
 from docgraph_local.paths import Paths
@@ -27,8 +27,24 @@ def deployment(tmp_path: Path) -> Deployment:
     return made
 
 
-def test_every_port_is_the_base_plus_the_offset_of_the_settings(deployment: Deployment) -> None:
+def test_every_port_is_the_base_plus_the_offset_of_the_settings(tmp_path: Path) -> None:
+    deployment = read_deployment(tmp_path, 21100, environ={"DOCGRAPH_SECOND_EMBEDDER": "--pooling cls"})
     assert {name: port - 21100 for name, (_, port) in listeners(deployment, SERVICES).items()} == dict(PORT_OFFSETS)
+
+
+def test_a_second_embedder_runs_where_it_is_configured_and_disturbs_only_who_asks_it(
+    tmp_path: Path, deployment: Deployment
+) -> None:
+    asked = replace(deployment, passed_on={"DOCGRAPH_SECOND_EMBEDDER": "--model '/a folder' --pooling cls"})
+    before = {program.name: program for program in programs(deployment, SERVICES)}
+    after = {program.name: program for program in programs(asked, SERVICES)}
+    assert set(after) - set(before) == {"second-embedder"}
+    assert after["second-embedder"].command[-6:] == ("--port", "21107", "--model", "/a folder", "--pooling", "cls")
+    changed = {name for name, program in before.items() if program.environment != after[name].environment}
+    assert {after[name].service for name in changed} == {"airflow", "sidecar"}
+    assert "second-embedder" not in listeners(deployment, SERVICES)
+    assert Settings.load(after["sidecar"].environment, tmp_path).second_embeddings_url == "http://127.0.0.1:21107/v1"
+    assert Settings.load(before["sidecar"].environment, tmp_path).second_embeddings_url is None
 
 
 def test_every_service_has_its_programs(deployment: Deployment) -> None:

@@ -95,6 +95,11 @@ class Deployment:
         return self.settings.port_base + PORT_OFFSETS[name]
 
     @property
+    def second_embedder(self) -> str | None:
+        """Arguments of a second embedder beside the first; None: there is none."""
+        return self.passed_on.get("DOCGRAPH_SECOND_EMBEDDER") or None
+
+    @property
     def variables(self) -> dict[str, str]:
         """What `make env` prints and every process of the stack gets: addresses and passwords, by variable."""
         settings = self.settings

@@ -6,6 +6,7 @@ Pure: describes commands, environments and configuration files of the servers; s
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,9 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     ),
     "sidecar": ("sidecar",),
 }
+
+#: Services that ask embedding servers.
+_EMBEDDING = ("airflow", "sidecar")
 
 #: Programs that put files in order when they are asked to stop, and are given the time for it.
 STORES = ("redis", "neo4j", "qdrant")
@@ -94,10 +98,16 @@ def programs(deployment: Deployment, services: Iterable[str]) -> tuple[Program, 
     present = {program.name for program in made}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
     common = _common_environment(deployment)
+    # Who neither embeds nor asks need not be started again because a second embedder comes or goes.
+    of_others = {name: value for name, value in common.items() if not name.startswith("DOCGRAPH_SECOND_")}
     return tuple(
         replace(
             program,
-            environment={**common, **program.environment, "DOCGRAPH_PROGRAM": program.name},
+            environment={
+                **(common if program.service in _EMBEDDING else of_others),
+                **program.environment,
+                "DOCGRAPH_PROGRAM": program.name,
+            },
             inherited=inherited,
             needs=tuple(name for name in program.needs if name in present),
         )
@@ -107,9 +117,10 @@ def programs(deployment: Deployment, services: Iterable[str]) -> tuple[Program, 
 
 def listeners(deployment: Deployment, services: Iterable[str]) -> dict[str, tuple[str, int]]:
     """Return each port the stack opens on loopback: listener -> (service, port)."""
-    owners = {"neo4j-bolt": "neo4j", "neo4j-http": "neo4j"}
+    owners = {"neo4j-bolt": "neo4j", "neo4j-http": "neo4j", "second-embedder": "embedder"}
     wanted = set(services) - deployment.external
-    names = ("redis", "neo4j-bolt", "neo4j-http", "qdrant", "embedder", "airflow", "sidecar")
+    names = ["redis", "neo4j-bolt", "neo4j-http", "qdrant", "embedder", "airflow", "sidecar"]
+    names += ["second-embedder"] if deployment.second_embedder is not None else []
     return {name: (owners.get(name, name), deployment.port(name)) for name in names if owners.get(name, name) in wanted}
 
 
@@ -250,10 +261,15 @@ def _qdrant(deployment: Deployment) -> list[Program]:
 
 def _embedder(deployment: Deployment) -> list[Program]:
     folder = deployment.paths.data("embedder")
-    command = _module("ingestion_service.embedder", "--host", "127.0.0.1", "--port", str(deployment.port("embedder")))
     # No hub can be reached, and none is asked: the model comes from an installed package.
     environment = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    return [Program("embedder", "embedder", command, environment, folder)]
+
+    def embedder(name: str, *arguments: str) -> Program:
+        command = _module("ingestion_service.embedder", "--host", "127.0.0.1", "--port", str(deployment.port(name)))
+        return Program(name, "embedder", (*command, *arguments), environment, folder)
+
+    second = deployment.second_embedder
+    return [embedder("embedder"), *([] if second is None else [embedder("second-embedder", *shlex.split(second))])]
 
 
 def _sidecar(deployment: Deployment) -> list[Program]:

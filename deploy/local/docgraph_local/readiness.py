@@ -75,6 +75,11 @@ def _embedder(deployment: Deployment, _: float | None) -> str | None:
     return answer if isinstance(answer, str) else None
 
 
+def _second_embedder(deployment: Deployment, _: float | None) -> str | None:
+    answer = _get(f"http://127.0.0.1:{deployment.port('second-embedder')}/health")
+    return answer if isinstance(answer, str) else None
+
+
 def _sidecar(deployment: Deployment, _: float | None) -> str | None:
     answer = _get(f"{deployment.settings.service_url}/health")
     return answer if isinstance(answer, str) else None
@@ -141,6 +146,7 @@ _CHECKS: dict[str, Callable[[Deployment, float | None], str | None]] = {
     "neo4j": _neo4j,
     "qdrant": _qdrant,
     "embedder": _embedder,
+    "second-embedder": _second_embedder,
     "sidecar": _sidecar,
     "airflow-api-server": _airflow_component("metadatabase"),
     "airflow-scheduler": _airflow_component("scheduler"),

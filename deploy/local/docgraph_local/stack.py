@@ -477,6 +477,7 @@ def _addresses(deployment: Deployment) -> dict[str, str]:
         "neo4j": settings.neo4j_uri,
         "qdrant": settings.qdrant_url,
         "embedder": settings.embeddings_url,
+        "second-embedder": settings.second_embeddings_url or "",
         "airflow-api-server": settings.airflow_api_url,
         "sidecar": settings.service_url,
     }

@@ -66,6 +66,7 @@ def seed_document(
                 "ends": list(range(1, sections + 1)),
                 "anchors": [f"section-{number}" for number in range(sections)],
             },
+            staged=frozenset({version.name}),
         )
     )
     if result.decision is not CommitDecision.COMMIT:

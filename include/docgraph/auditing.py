@@ -268,7 +268,7 @@ def _mend(
     rebuilt, mended, error = False, Mended(document_id, found), ""
     try:
         if found.inconsistent:
-            rebuild_document(runtime, version, document_id, tag=tag)
+            rebuild_document(runtime, document_id, tag=tag)
             rebuilt = True
         mended = repair_document(runtime, version, document_id, tag=tag, others=others, foreign=foreign)
     except StoreUnavailableError:

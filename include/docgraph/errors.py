@@ -78,6 +78,14 @@ class EmbeddingVersionError(WorldError):
     """The dataset's embedding version is not the one that the embeddings server makes."""
 
 
+class DatasetVersionsError(DocgraphError):
+    """The dataset's embedding versions don't allow this; `ingestctl reembed --status` shows them."""
+
+
+class ReembeddingRefusedError(DocgraphError):
+    """The new embedding version is not fit to be read; the dataset keeps its own."""
+
+
 class ReadConflictError(WorldError):
     """The documents kept changing while they were read; ask again."""
 

@@ -14,17 +14,17 @@ from docgraph.errors import SnapshotMissingError, StaleAttemptError
 from docgraph.extraction import extract
 from docgraph.formats import parse
 from docgraph.model.commit import CommitRequest
-from docgraph.model.documents import Committed, Difference, EmbeddingVersion
+from docgraph.model.documents import Committed, Difference
 from docgraph.model.protocol import Attempt, CommitDecision
 from docgraph.parity.repair import stage_sections
 from docgraph.runtime import Runtime
 from docgraph.stages.build_graph import document_properties, section_rows
-from docgraph.stages.work import extract_options, parse_options, pipeline_fingerprint
+from docgraph.stages.work import extract_options, parse_options, pipeline_fingerprint, target_versions
 
 MAX_ROUNDS = 8
 
 
-def rebuild_document(runtime: Runtime, version: EmbeddingVersion, document_id: str, *, tag: str = "") -> None:
+def rebuild_document(runtime: Runtime, document_id: str, *, tag: str = "") -> None:
     """Write the document's Section nodes anew, with everything that hangs on them, and remove those that are not its own.
 
     `tag` is for nodes that carry the id of a document that the graph does not know; they are removed, and a tombstone stays.
@@ -51,7 +51,7 @@ def rebuild_document(runtime: Runtime, version: EmbeddingVersion, document_id: s
                 )
             continue
         if is_damaged:
-            request |= _from_snapshot(runtime, version, document, attempt, request)
+            request |= _from_snapshot(runtime, document, attempt, request)
         if runtime.graph.commit(CommitRequest(**request)).decision is CommitDecision.COMMIT:
             return
     raise StaleAttemptError(f"Document {document_id} kept changing while it was mended; run the repair again.")
@@ -92,9 +92,7 @@ def _base_request(
     }
 
 
-def _from_snapshot(
-    runtime: Runtime, version: EmbeddingVersion, document: Committed, attempt: Attempt, base: dict[str, Any]
-) -> dict[str, Any]:
+def _from_snapshot(runtime: Runtime, document: Committed, attempt: Attempt, base: dict[str, Any]) -> dict[str, Any]:
     """Return what makes the document anew from its bytes; sections that today's rules make beside those are staged first."""
     parsed = parse(
         runtime.snapshots.open(document.checksum),
@@ -108,7 +106,9 @@ def _from_snapshot(
     target = tuple(section.section_id for section in parsed.sections)
     difference = Difference.between(document.generation, target)
     added = set(difference.added)
-    stage_sections(runtime, version, attempt, base["tag"], [s for s in parsed.sections if s.section_id in added])
+    versions = target_versions(runtime, base["tag"])
+    for version in versions:
+        stage_sections(runtime, version, attempt, base["tag"], [s for s in parsed.sections if s.section_id in added])
     rows = section_rows(parsed, extraction, set(target))
     mentioned = {entity for row in rows for entity, _ in row.mentions}
     return {
@@ -118,4 +118,5 @@ def _from_snapshot(
         "rows": rows,
         "entities": {e.entity_id: (e.kind, e.name) for e in extraction.entities if e.entity_id in mentioned},
         "properties": document_properties(parsed),
+        "staged": frozenset(version.name for version in versions),
     }

@@ -6,13 +6,17 @@ import itertools
 import threading
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from docgraph.errors import DatasetVersionsError
 from docgraph.model.commit import CommitRequest, SectionRow
 from docgraph.model.identity import document_id, entity_id, section_id, text_hash
 from docgraph.model.protocol import Attempt, CommitDecision
+from docgraph.model.versions import DatasetVersions
 from docgraph.runtime import Runtime
+from docgraph.stores.graph.datasets import locked_versions
 
 PIPELINE = "p1"
 
@@ -47,6 +51,7 @@ def _request(
     owner: str | None = None,
     entities: Sequence[str] = (),
     deleted: bool = False,
+    staged: Sequence[str] = (),
 ) -> CommitRequest:
     generation = tuple(row.section_id for row in rows)
     written = [row for row in rows if row.section_id not in base] if pipeline == base_pipeline else list(rows)
@@ -64,6 +69,7 @@ def _request(
         entities={entity_id(tag, "option", name): ("option", name) for name in entities},
         properties={"title": "Guide", "content_type": "text/markdown"},
         deleted=deleted,
+        staged=frozenset(staged),
     )
 
 
@@ -259,3 +265,65 @@ def test_documents_that_share_entities_commit_and_shrink_at_once_without_losing_
         thread.join()
     assert failures == []
     assert _entities(runtime, tag) == set(names)
+
+
+def test_sections_that_were_not_staged_in_every_version_the_dataset_wants_are_refused(
+    runtime: Runtime, tag: str
+) -> None:
+    document = document_id(tag, URI)
+    runtime.graph.ensure_dataset(tag, "old")
+    first = _request(tag, URI, [_row(document, tag, "one")], fence=1, version=1, staged=["old"])
+    assert runtime.graph.commit(first).decision is CommitDecision.COMMIT
+    runtime.graph.change_versions(tag, lambda versions: versions.build("new"))
+    # Begun before the new version was: its points are in the old one only.
+    rows = [_row(document, tag, "one"), _row(document, tag, "two")]
+    late = _request(tag, URI, rows, fence=2, version=2, base=first.generation, base_pipeline=PIPELINE, staged=["old"])
+    before = runtime.graph.committed(document)
+    assert runtime.graph.commit(late).decision is CommitDecision.VERSIONS_MOVED
+    assert runtime.graph.committed(document) == before
+    assert set(runtime.graph.section_hashes([document])[document]) == set(before.generation)
+    again = replace(late, staged=frozenset({"old", "new"}))
+    assert runtime.graph.commit(again).decision is CommitDecision.COMMIT
+    # What only removes sections has nothing to stage.
+    fewer = _request(tag, URI, [rows[1]], fence=3, version=3, base=again.generation, base_pipeline=PIPELINE)
+    assert runtime.graph.commit(fewer).decision is CommitDecision.COMMIT
+
+
+def test_a_version_is_not_begun_while_a_commit_that_did_not_stage_in_it_is_under_way(
+    runtime: Runtime, tag: str
+) -> None:
+    runtime.graph.ensure_dataset(tag, "old")
+    begun = threading.Event()
+
+    def begin() -> None:
+        runtime.graph.change_versions(tag, lambda versions: versions.build("new"))
+        begun.set()
+
+    beginning = threading.Thread(target=begin)
+    with runtime.graph._driver.session() as session, session.begin_transaction() as tx:
+        # The transaction of a commit after its last question, before it is closed.
+        assert locked_versions(tx, tag) == DatasetVersions("old")  # type: ignore[arg-type]
+        beginning.start()
+        assert not begun.wait(1.0)
+        tx.commit()
+    assert begun.wait(20)
+    beginning.join()
+    assert runtime.graph.dataset_versions(tag) == DatasetVersions("old", "new")
+
+
+def test_a_change_of_versions_that_is_refused_changes_nothing(runtime: Runtime, tag: str) -> None:
+    runtime.graph.ensure_dataset(tag, "old")
+    runtime.graph.change_versions(tag, lambda versions: versions.build("new"))
+    with pytest.raises(DatasetVersionsError, match="being built"):
+        runtime.graph.change_versions(tag, lambda versions: versions.build("newer"))
+    with pytest.raises(DatasetVersionsError, match="readers use"):
+        runtime.graph.change_versions(tag, lambda versions: versions.retire("old"))
+    assert runtime.graph.dataset_versions(tag) == DatasetVersions("old", "new")
+    runtime.graph.change_versions(tag, lambda versions: versions.switch("new"))
+    assert runtime.graph.dataset_versions(tag) == DatasetVersions("new", None, kept=("old",))
+    runtime.graph.change_versions(tag, lambda versions: versions.retire("old"))
+    assert runtime.graph.dataset_versions(tag) == DatasetVersions("new", retiring=("old",))
+    with pytest.raises(DatasetVersionsError, match="being deleted"):
+        runtime.graph.change_versions(tag, lambda versions: versions.build("old"))
+    runtime.graph.change_versions(tag, lambda versions: versions.forget("old"))
+    assert runtime.graph.dataset_versions(tag) == DatasetVersions("new")

@@ -247,11 +247,11 @@ def test_documents_are_chosen_by_the_beginning_of_their_address_and_their_conten
 
 
 def test_counts_are_of_live_documents_and_their_generations(data: Dataset) -> None:
-    data.graph.ensure_dataset(data.tag, "v1")
     data.commit("upload:///a.md", ["one", "two"])
     data.commit("upload:///b.md", ["three"])
     data.commit("upload:///b.md", [], deleted=True)
     assert data.graph.counts(data.tag) == {"documents": 1, "sections": 2, "entities": 0}
+    data.graph.ensure_dataset(data.tag, "v1")
     row = next(row for row in data.graph.datasets() if row["tag"] == data.tag)
     assert (row["embedding_version"], row["documents"], row["sections"]) == ("v1", 1, 2)
 

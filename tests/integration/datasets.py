@@ -95,6 +95,7 @@ def write_document(
                 "content_type": "text/markdown",
                 "anchors": [f"section-{number}" for number in range(len(rows))],
             },
+            staged=frozenset({version.name}),
         )
     )
     assert result.decision is CommitDecision.COMMIT

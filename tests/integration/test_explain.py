@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ def test_points_that_are_missing_are_noticed(runtime: Runtime, version: Embeddin
 def test_another_embedding_version_than_the_served_one_is_noticed(
     runtime: Runtime, tag: str, ready: str, ask: Ask
 ) -> None:
-    runtime.graph.set_dataset_versions(tag, embedding_version="other-model", building=None)
+    runtime.graph.change_versions(tag, lambda versions: replace(versions, current="other-model"))
     assert ask() == ("embedding", "wrong_embedding_version")
 
 

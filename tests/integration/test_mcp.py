@@ -278,6 +278,7 @@ def commit_edition(runtime: Runtime, tag: str, uri: str, letter: str, sections: 
         rows=rows,
         entities={},
         properties={"title": "Guide", "content_type": "text/markdown", "anchors": [""] * sections},
+        staged=frozenset({runtime.embedding_version.name}),
     )
     assert runtime.graph.commit(request).decision is CommitDecision.COMMIT
 

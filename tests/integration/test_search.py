@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -102,6 +102,7 @@ class Dataset:
                 "anchors": [f"a{i}" for i in range(len(ids))],
             },
             deleted=deleted,
+            staged=frozenset({engines.version.name}),
         )
         assert engines.graph.commit(request).decision is CommitDecision.COMMIT
         engines.vectors.sweep(engines.version, document, fence, ids)
@@ -245,7 +246,7 @@ def test_what_can_not_be_asked_is_refused_in_words(handbook: Dataset) -> None:
 
 def test_a_dataset_indexed_with_another_model_is_refused(handbook: Dataset) -> None:
     e = handbook.engines
-    e.graph.set_dataset_versions(handbook.tag, embedding_version="another", building=None)
+    e.graph.change_versions(handbook.tag, lambda versions: replace(versions, current="another"))
     with pytest.raises(EmbeddingVersionError, match="another"):
         handbook.search("gate")
     assert "wrong_embedding_version" in {r.code for r in handbook.judge().reasons}

@@ -48,6 +48,8 @@ class CommitRequest:
     #: title, content_type, front_matter (JSON), levels, starts, ends, anchors.
     properties: Mapping[str, object]
     deleted: bool = False
+    #: Names of the embedding versions in which the sections that the generation gains were staged.
+    staged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class CommitDecision(StrEnum):
     STALE_FENCE = "stale_fence"
     SUPERSEDED = "superseded"
     BASE_MOVED = "base_moved"
+    #: The dataset wants vectors in an embedding version that the attempt did not stage in.
+    VERSIONS_MOVED = "versions_moved"
 
 
 def decide_commit(document: Committed, attempt: Attempt) -> CommitDecision:
@@ -49,6 +51,15 @@ def decide_commit(document: Committed, attempt: Attempt) -> CommitDecision:
     if tuple(document.generation) != attempt.base_generation:
         return CommitDecision.BASE_MOVED
     return CommitDecision.COMMIT
+
+
+def is_staged_everywhere(wanted: Collection[str], staged: Collection[str], added: Collection[str]) -> bool:
+    """Whether a commit may add sections: their points are staged in every embedding version that the dataset wants now.
+
+    Read under the Dataset's lock, which every change of its versions takes too. Sections that stay are not asked for: from the
+    moment that a version is built, whoever builds it brings their points (`docgraph.reembedding`).
+    """
+    return not added or set(wanted) <= set(staged)
 
 
 def may_overwrite(point_fence: int | None, attempt_fence: int) -> bool:

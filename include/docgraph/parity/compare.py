@@ -382,9 +382,9 @@ def _points_of_dataset(
 
 
 def other_versions(runtime: Runtime, version: EmbeddingVersion, tag: str) -> list[EmbeddingVersion]:
-    """Return the embedding versions that have a collection but that the dataset neither uses nor builds."""
+    """Return the embedding versions that have a collection but that the dataset neither uses nor builds nor keeps."""
     dataset = runtime.graph.dataset(tag) or {}
-    used = {version.name, dataset.get("embedding_version"), dataset.get("building")}
+    used = {version.name, dataset.get("embedding_version"), dataset.get("building"), *dataset.get("kept", ())}
     names = (collection.removeprefix(COLLECTION_PREFIX) for collection in runtime.vectors.collections())
     return [EmbeddingVersion.named(name) for name in names if name not in used]
 

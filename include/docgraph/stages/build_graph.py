@@ -58,8 +58,8 @@ def make_plan(work: Work, committed: Committed) -> Plan:
     )
 
 
-def commit_request(work: Work, attempt: Attempt, committed: Committed) -> CommitRequest:
-    """Return everything that a commit writes when `committed` is what stands.
+def commit_request(work: Work, attempt: Attempt, committed: Committed, staged: Collection[str]) -> CommitRequest:
+    """Return everything that a commit writes when `committed` is what stands; `staged` names the versions staged in.
 
     Rows are the added sections, and all of them where the document was committed by another pipeline, whose extraction
     may differ for the same sections.
@@ -72,6 +72,7 @@ def commit_request(work: Work, attempt: Attempt, committed: Committed) -> Commit
         "job_id": work.job_id,
         "pipeline": pipeline,
         "base_pipeline": committed.pipeline,
+        "staged": frozenset(staged),
     }
     if work.deletes:
         empty: dict[str, object] = {"levels": [], "starts": [], "ends": [], "anchors": [], "front_matter": "{}"}

@@ -5,6 +5,7 @@ The protocol and its reasons are in docs/explanation/commit-protocol.md; the dec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from docgraph.errors import StaleAttemptError
@@ -50,7 +51,7 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
     before = work.runtime.graph.committed(work.document_id)
     if stands_already(work.state, before, pipeline_fingerprint(work.runtime)) and before.owner != attempt.owner:
         return _finish(work, fingerprint, Outcome.UNCHANGED, before)
-    attempt, document, previous = _commit(work, attempt)
+    attempt, document, previous = _commit(work, attempt, staged.get("versions", "").split())
     failpoint("reconcile.after_commit")
     versions = target_versions(work.runtime, work.job.tag)
     for version in versions:
@@ -62,13 +63,16 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
     return _finish(work, fingerprint, _outcome(work, previous, document), document)
 
 
-def _commit(work: Work, attempt: Attempt) -> tuple[Attempt, Committed, Committed]:
-    """Commit, starting again as the protocol says; returns the attempt, what it committed and what stood before."""
+def _commit(work: Work, attempt: Attempt, staged: Sequence[str]) -> tuple[Attempt, Committed, Committed]:
+    """Commit, starting again as the protocol says; returns the attempt, what it committed and what stood before.
+
+    `staged` names the embedding versions in which the attempt has staged.
+    """
     for _ in range(MAX_ROUNDS):
         work.check_live()
         standing = work.runtime.graph.committed(work.document_id)
         # The difference is made against the attempt's base, whatever stands by now: the transaction compares the two.
-        request = commit_request(work, attempt, replace(standing, generation=attempt.base_generation))
+        request = commit_request(work, attempt, replace(standing, generation=attempt.base_generation), staged)
         failpoint("reconcile.before_commit")
         result = work.runtime.graph.commit(request)
         if result.decision is CommitDecision.COMMIT:
@@ -81,11 +85,12 @@ def _commit(work: Work, attempt: Attempt) -> tuple[Attempt, Committed, Committed
             )
             work.runtime.state.jobs.cancel(work.job_id, reason)
             raise JobLostError(work.job_id)
-        # Stale fence with older content, or another base: everything is computed against what stands now, and staged again.
+        # Stale fence with older content, another base, or a version that is being built since: everything is computed
+        # against what stands now, and staged again.
         attempt = begin_attempt(work, result.document.generation)
         if not work.deletes:
             target = [section.section_id for section in work.load("parse", ParsedDocument).sections]
-            stage_sections(work, attempt, Difference.between(result.document.generation, target).added)
+            staged = stage_sections(work, attempt, Difference.between(result.document.generation, target).added)
     raise StaleAttemptError(
         f"Other attempts at {work.job.source_uri} committed {MAX_ROUNDS} times while this one was starting again; it is retried."
     )

@@ -27,12 +27,18 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
     """Stage the added sections of one document under a new fence."""
     plan = work.load("build_graph", Plan)
     attempt = begin_attempt(work, plan.base_generation)
-    staged = stage_sections(work, attempt, plan.difference.added) if plan.difference.added else 0
+    added = plan.difference.added
+    versions = stage_sections(work, attempt, added) if added else []
     return Checkpoint(
         fingerprint=fingerprint,
         artifact="",
-        items=staged,
-        extra={"unit": "points", "fence": str(attempt.fence), "owner": attempt.owner},
+        items=len(set(added)),
+        extra={
+            "unit": "points",
+            "fence": str(attempt.fence),
+            "owner": attempt.owner,
+            "versions": " ".join(versions),
+        },
     )
 
 
@@ -48,11 +54,12 @@ def begin_attempt(work: Work, base_generation: Sequence[str]) -> Attempt:
     )
 
 
-def stage_sections(work: Work, attempt: Attempt, added: Sequence[str]) -> int:
-    """Upsert the points of `added`, conditionally on the fence, in every embedding version; returns how many."""
+def stage_sections(work: Work, attempt: Attempt, added: Sequence[str]) -> list[str]:
+    """Upsert the points of `added`, conditionally on the fence, in every embedding version; returns the versions' names."""
     wanted = set(added)
     sections = [s for s in work.load("parse", ParsedDocument).sections if s.section_id in wanted]
-    for version in target_versions(work.runtime, work.job.tag):
+    versions = target_versions(work.runtime, work.job.tag)
+    for version in versions:
         work.runtime.vectors.ensure(version)
         points = points_of(work, version, sections)
         size = work.runtime.config.pipeline.upsert_batch
@@ -62,7 +69,7 @@ def stage_sections(work: Work, attempt: Attempt, added: Sequence[str]) -> int:
             done = min(start + size, len(points))
             work.say("running", done=done, total=len(points), unit="points")
             failpoint("vector_upsert.after_batch")
-    return len(sections)
+    return [version.name for version in versions]
 
 
 def points_of(work: Work, version: EmbeddingVersion, sections: Sequence[Section]) -> list[Point]:

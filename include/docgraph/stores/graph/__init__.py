@@ -1,13 +1,14 @@
-"""The graph store: all of docgraph's Cypher, in four rooms (schema, commits, reading, auditing) over one connection."""
+"""The graph store: all of docgraph's Cypher, in five rooms (schema, datasets, commits, reading, auditing) over one connection."""
 
 from __future__ import annotations
 
 from docgraph.stores.graph.auditing import Auditing
 from docgraph.stores.graph.commits import Commits
+from docgraph.stores.graph.datasets import Datasets
 from docgraph.stores.graph.schema import Schema
 
 __all__ = ["GraphStore"]
 
 
-class GraphStore(Schema, Commits, Auditing):
+class GraphStore(Schema, Datasets, Commits, Auditing):
     """Neo4j as docgraph uses it: the truth about which sections exist."""

@@ -46,7 +46,8 @@ _MISCOUNTED = (
 )
 _DOCUMENTS_OF = (
     "MATCH (d:Source {tag: $tag}) WHERE d:Document OR d:Tombstone "
-    "RETURN d.id AS document_id, d.source_uri AS source_uri, d:Tombstone AS deleted ORDER BY d.id"
+    "RETURN d.id AS document_id, d.source_uri AS source_uri, d:Tombstone AS deleted, "
+    "size(coalesce(d.generation, [])) AS sections ORDER BY d.id"
 )
 _DOCUMENTS_AT = (
     "MATCH (d:Source) WHERE (d:Document OR d:Tombstone) AND (d.source_uri = $uri OR d.id = $uri) "
@@ -127,7 +128,7 @@ class Auditing(Reading):
         return {row["document_id"] for query in (_UNREACHABLE, _MISCOUNTED) for row in self._read(query, tag=tag)}
 
     def documents_of(self, tag: str) -> list[dict[str, Any]]:
-        """Return `{document_id, source_uri, deleted}` of all documents and tombstones of the dataset."""
+        """Return `{document_id, source_uri, deleted, sections}` of all documents and tombstones of the dataset."""
         return self._read(_DOCUMENTS_OF, tag=tag)
 
     def documents_at(self, source_uri: str, tag: str | None = None) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Writing to the graph: datasets, and the one transaction that makes a document's next generation visible.
+"""Writing to the graph: the one transaction that makes a document's next generation visible.
 
 Lock the Document first, read after, decide by `model.protocol`, then write. Nothing else in docgraph changes a Document.
 """
@@ -14,8 +14,9 @@ from docgraph.errors import DocumentTooLargeError
 from docgraph.model.commit import CommitRequest, CommitResult, SectionRow
 from docgraph.model.documents import Committed
 from docgraph.model.jobs import now
-from docgraph.model.protocol import Attempt, CommitDecision, decide_commit
+from docgraph.model.protocol import Attempt, CommitDecision, decide_commit, is_staged_everywhere
 from docgraph.stores.graph.base import Base, translated
+from docgraph.stores.graph.datasets import locked_versions
 from docgraph.stores.graph.schema import tag_token
 from docgraph.stores.graph.stillness import Stillness
 
@@ -95,26 +96,6 @@ class _RefusedError(Exception):
 class Commits(Base):
     """The writing half of the graph store."""
 
-    def ensure_dataset(self, tag: str, embedding_version: str) -> dict[str, Any]:
-        """Return the dataset's node, made with `embedding_version` where there is none: `{tag, embedding_version, building}`."""
-        rows = self._write(
-            "MERGE (d:Dataset {tag: $tag}) ON CREATE SET d.embedding_version = $version, d.created_at = $now "
-            "RETURN d.tag AS tag, d.embedding_version AS embedding_version, d.building AS building",
-            tag=tag,
-            version=embedding_version,
-            now=now(),
-        )
-        return rows[0]
-
-    def dataset(self, tag: str) -> dict[str, Any] | None:
-        """Return the dataset's node, or None."""
-        rows = self._read(
-            "MATCH (d:Dataset {tag: $tag}) "
-            "RETURN d.tag AS tag, d.embedding_version AS embedding_version, d.building AS building",
-            tag=tag,
-        )
-        return rows[0] if rows else None
-
     def committed(self, document_id: str) -> Committed:
         """Return what stands for a document; one that was never committed has fence 0 and an empty generation."""
         return self.committed_many([document_id])[document_id]
@@ -165,15 +146,6 @@ class Commits(Base):
         """
         with self._driver.session() as session:
             return session.execute_write(_forget, document_id, fence)
-
-    def set_dataset_versions(self, tag: str, *, embedding_version: str, building: str | None) -> None:
-        """Say which embedding version readers use, and which one is being built beside it."""
-        self._write(
-            "MATCH (d:Dataset {tag: $tag}) SET d.embedding_version = $version, d.building = $building",
-            tag=tag,
-            version=embedding_version,
-            building=building,
-        )
 
 
 def _committed(row: dict[str, Any]) -> Committed:
@@ -259,7 +231,19 @@ def _commit(tx: neo4j.ManagedTransaction, request: CommitRequest) -> CommitResul
             "committed_at": now(),
         },
     )
+    _check_versions(tx, request, document)
     return CommitResult(CommitDecision.COMMIT, written)
+
+
+def _check_versions(tx: neo4j.ManagedTransaction, request: CommitRequest, document: Committed) -> None:
+    """Refuse sections that were not staged in every version the dataset wants.
+
+    The Dataset's lock comes last: the documents of a dataset wait for each other while they are applied, no longer.
+    """
+    added = set(request.generation) - set(document.generation)
+    versions = locked_versions(tx, request.tag) if added else None
+    if versions is not None and not is_staged_everywhere(versions.wanted, request.staged, added):
+        raise _RefusedError(CommitResult(CommitDecision.VERSIONS_MOVED, document))
 
 
 def _lock_entities(tx: neo4j.ManagedTransaction, request: CommitRequest, freed: set[str]) -> None:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from docgraph import __version__
 from docgraph.errors import (
     ConfigurationError,
+    DatasetVersionsError,
     DocgraphError,
     DocumentError,
     DocumentTooLargeError,
@@ -29,7 +30,19 @@ from ingestion_service.http import BodyLimit, error_response, install_error_hand
 from ingestion_service.mcp import McpDoor
 from ingestion_service.mcp.door import PATH as MCP_PATH
 from ingestion_service.metrics import CountRequests
-from ingestion_service.routes import datasets, events, explain, gate, health, jobs, parity, reports, search, snapshots
+from ingestion_service.routes import (
+    datasets,
+    embeddings,
+    events,
+    explain,
+    gate,
+    health,
+    jobs,
+    parity,
+    reports,
+    search,
+    snapshots,
+)
 from ingestion_service.service import Service
 
 #: Bodies other than snapshots, which have a limit of their own (`limits.max_document_bytes`).
@@ -42,6 +55,7 @@ _STATUS: tuple[tuple[type[DocgraphError], int, str], ...] = (
     (UnknownDatasetError, 404, UnknownDatasetError.code),
     (IllegalTransitionError, 409, "illegal_transition"),
     (EmbeddingVersionError, 409, "wrong_embedding_version"),
+    (DatasetVersionsError, 409, "embedding_versions"),
     (QueryError, 422, QueryError.code),
     (DocumentTooLargeError, 413, DocumentTooLargeError.code),
     (DocumentError, 422, ""),
@@ -83,7 +97,7 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
     app.include_router(health.router)
     app.include_router(reports.signed_router)
     guarded = [Depends(require_bearer(made.settings.token, "DOCGRAPH_TOKEN"))]
-    for module in (snapshots, jobs, events, reports, search, datasets, explain, gate, parity):
+    for module in (snapshots, jobs, events, reports, search, datasets, embeddings, explain, gate, parity):
         app.include_router(module.router, prefix="/v1", dependencies=guarded)
     app.router.routes.append(Route(MCP_PATH, endpoint=mcp, methods=["GET", "POST", "DELETE"]))
     return app

@@ -186,6 +186,22 @@ class ServiceClient:
         answer = self._any_json("GET", "/v1/datasets")
         return list(answer["datasets"] if isinstance(answer, dict) else answer)
 
+    def embeddings(self, tag: str, run_id: str | None = None) -> dict[str, Any]:
+        """Return the dataset's embedding versions and how far a move is."""
+        return self._json("GET", f"/v1/datasets/{_segment(tag)}/embeddings", params=_given(run_id=run_id))
+
+    def reembed(self, tag: str, to: str | None) -> dict[str, Any]:
+        """Start the dataset's move to another embedding version, or go on with it; RefusedError where it can't move."""
+        return self._json("POST", f"/v1/datasets/{_segment(tag)}/reembed", json=_given(to=to))
+
+    def abort_reembedding(self, tag: str) -> dict[str, Any]:
+        """Give up the version that is being built; RefusedError where there is none."""
+        return self._json("POST", f"/v1/datasets/{_segment(tag)}/reembed/abort")
+
+    def retire_embeddings(self, tag: str, version: str) -> dict[str, Any]:
+        """Delete the dataset's points of an earlier version; RefusedError where it is none."""
+        return self._json("DELETE", f"/v1/datasets/{_segment(tag)}/embeddings/{_segment(version)}")
+
     def stream(self, path: str, *, params: httpx.QueryParams, headers: Mapping[str, str]) -> Any:
         """Open a streamed GET, for server-sent events; the caller handles transport errors."""
         return self._http.stream("GET", path, params=params, headers=dict(headers))

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from docgraph.model.identity import uri_for_path
 from ingestctl.errors import UsageError
@@ -72,7 +72,7 @@ def follow(shell: Shell, client: ServiceClient, path: str, body: Mapping[str, An
         for event in client.operation(path, body):
             match event.pop("event", ""):
                 case "progress":
-                    progress.show(event)
+                    progress.tell(event)
                 case "dataset":
                     datasets.append(event)
                 case "end":
@@ -80,14 +80,14 @@ def follow(shell: Shell, client: ServiceClient, path: str, body: Mapping[str, An
     return {"equal": equal, "datasets": datasets}
 
 
-class Progress:
+class Line:
     """One line that changes in place, on a terminal; nothing anywhere else."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status: Any = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._status = self._console.status("asking the service")
             self._status.start()
@@ -97,12 +97,20 @@ class Progress:
         if self._status is not None:
             self._status.stop()
 
-    def show(self, event: Mapping[str, Any]) -> None:
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        if self._status is not None:
+            self._status.update(text)
+
+
+class Progress(Line):
+    """How far a comparison or repair is."""
+
+    def tell(self, event: Mapping[str, Any]) -> None:
         """Tell how far a step is."""
-        if self._status is None or event.get("step") not in _STEPS:
-            return
-        amount = f"{int(event['done']):,} of {int(event['total']):,} {event['unit']}"
-        self._status.update(f"{event['tag']}: {_STEPS[event['step']]}, {amount}")
+        if event.get("step") in _STEPS:
+            amount = f"{int(event['done']):,} of {int(event['total']):,} {event['unit']}"
+            self.show(f"{event['tag']}: {_STEPS[event['step']]}, {amount}")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ def _row(dataset: dict[str, Any], verdict: dict[str, str] | None) -> dict[str, A
         "documents": dataset["documents"],
         "sections": dataset["sections"],
         "embedding_version": dataset["embedding_version"],
+        "building": dataset["building"],
         "ready": None if verdict is None else verdict.get("ready") == "true",
         "report": (verdict or {}).get("report") or None,
         "verdict": verdict,

@@ -19,7 +19,7 @@ from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 
 #: Every DAG of the project: a new one is named here too.
-DAGS = {"audit_datasets", "ingest_documents", "watch_filesystem"}
+DAGS = {"audit_datasets", "ingest_documents", "reembed_dataset", "watch_filesystem"}
 ROOT = repository()
 
 
@@ -87,7 +87,11 @@ def test_a_dataset_is_announced_by_the_tasks_that_judge_it_and_a_later_one_fails
         (dag, task) for dag in DAGS for task, entry in tasks_of(described, dag).items()
         if ["AssetAlias", "docgraph-ready"] in entry["outlets"]
     }  # fmt: skip
-    assert announcing == {("ingest_documents", "report"), ("audit_datasets", "audit")}
+    assert announcing == {
+        ("ingest_documents", "report"),
+        ("audit_datasets", "audit"),
+        ("reembed_dataset", "complete"),
+    }
     # Airflow drops the events of a task that fails, and a run ends as its last task does.
     conclude = tasks_of(described, "ingest_documents")["conclude"]
     assert (conclude["upstream"], conclude["trigger_rule"]) == (["report"], "all_success")
@@ -108,6 +112,22 @@ def test_every_dataset_is_audited_by_an_index_of_its_own_and_retention_waits_for
     assert tasks["audit"]["map_index_template"] == "{{ tag }}"
     assert tasks["audit"]["pool"] == "stores"
     assert tasks["remove_expired"]["upstream"] == []
+
+
+def test_a_reembedding_fills_batch_by_batch_and_leaves_room_for_documents_that_come_in(
+    described: dict[str, Any],
+) -> None:
+    tasks = tasks_of(described, "reembed_dataset")
+    assert set(tasks) == {"begin", "plan", "backfill", "complete"}
+    assert tasks["plan"]["upstream"] == ["begin"]
+    assert "plan" in tasks["backfill"]["upstream"]
+    assert tasks["backfill"]["pool"] == "embed"
+    assert "backfill" in tasks["complete"]["upstream"]
+    # A dataset without documents has no batch; a batch that failed keeps readers where they are.
+    assert tasks["complete"]["trigger_rule"] == "none_failed"
+    for name, task in tasks.items():
+        assert task["retries"] >= 2, name
+        assert dict(task["rules"])["docgraph.errors.DatasetVersionsError"] == "fail", name
 
 
 def test_the_trigger_form_takes_a_tag_and_perhaps_job_ids_and_nothing_else(described: dict[str, Any]) -> None:

@@ -19,6 +19,23 @@ from docgraph.settings import Settings
 Ingest = Callable[..., list[JobState]]
 
 
+def store_environment(settings: Settings, home: Path) -> dict[str, str]:
+    """What tells a sidecar in `home` where the session's stores are."""
+    return {
+        "DOCGRAPH_TOKEN": TOKEN,
+        "DOCGRAPH_NEO4J_URI": settings.neo4j_uri,
+        "DOCGRAPH_NEO4J_USER": settings.neo4j_user,
+        "DOCGRAPH_NEO4J_PASSWORD": settings.neo4j_password,
+        "DOCGRAPH_QDRANT_URL": settings.qdrant_url,
+        "DOCGRAPH_QDRANT_API_KEY": settings.qdrant_api_key or "",
+        "DOCGRAPH_EMBEDDINGS_URL": settings.embeddings_url,
+        "DOCGRAPH_EMBEDDINGS_API_KEY": settings.embeddings_api_key or "",
+        "DOCGRAPH_ARTIFACTS_ROOT": str(settings.artifacts_root),
+        "DOCGRAPH_SNAPSHOTS_ROOT": str(settings.snapshots_root),
+        "DOCGRAPH_WATCH_ROOT": str(home / "ingest" / "watch"),
+    }
+
+
 @pytest.fixture(scope="module")
 def service(
     tmp_path_factory: pytest.TempPathFactory, settings: Settings, session_runtime: Runtime
@@ -26,23 +43,7 @@ def service(
     """A sidecar on the session's stores; Airflow is away."""
     session_runtime.vectors.ensure(session_runtime.embedding_version)
     home = tmp_path_factory.mktemp("home")
-    made = Sidecar(
-        home,
-        settings.redis_url,
-        {
-            "DOCGRAPH_TOKEN": TOKEN,
-            "DOCGRAPH_NEO4J_URI": settings.neo4j_uri,
-            "DOCGRAPH_NEO4J_USER": settings.neo4j_user,
-            "DOCGRAPH_NEO4J_PASSWORD": settings.neo4j_password,
-            "DOCGRAPH_QDRANT_URL": settings.qdrant_url,
-            "DOCGRAPH_QDRANT_API_KEY": settings.qdrant_api_key or "",
-            "DOCGRAPH_EMBEDDINGS_URL": settings.embeddings_url,
-            "DOCGRAPH_EMBEDDINGS_API_KEY": settings.embeddings_api_key or "",
-            "DOCGRAPH_ARTIFACTS_ROOT": str(settings.artifacts_root),
-            "DOCGRAPH_SNAPSHOTS_ROOT": str(settings.snapshots_root),
-            "DOCGRAPH_WATCH_ROOT": str(home / "ingest" / "watch"),
-        },
-    )
+    made = Sidecar(home, settings.redis_url, store_environment(settings, home))
     made.start()
     yield made
     made.stop()

@@ -72,6 +72,8 @@ class FakeDoor:
     token: str = TOKEN
     #: What the service remarks on queued jobs.
     note: str = ""
+    #: How a dataset's embedding versions stand, question by question; the last answer stays.
+    moves: list[dict[str, Any]] = field(default_factory=list)
 
     def plan(self, uri: str) -> Plan:
         return next((plan for part, plan in self.plans.items() if part in uri), self.plans.get("", Plan()))
@@ -289,6 +291,14 @@ def build(door: FakeDoor) -> Starlette:
         }
         return refused(request) or JSONResponse([row])
 
+    async def embeddings(request: Request) -> Response:
+        answer = door.moves[0] if len(door.moves) == 1 else door.moves.pop(0)
+        return refused(request) or JSONResponse(answer)
+
+    async def reembed(request: Request) -> Response:
+        begun = {"tag": "docs", "version": "new", "model": "a-model", "run_id": "reembed__docs__new__1"}
+        return refused(request) or JSONResponse(begun, 202)
+
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok", "version": "9.9.9"})
 
@@ -315,6 +325,8 @@ def build(door: FakeDoor) -> Starlette:
             Route("/v1/reports/{ts}", report),
             Route("/v1/search", search),
             Route("/v1/datasets", datasets),
+            Route("/v1/datasets/{tag}/embeddings", embeddings),
+            Route("/v1/datasets/{tag}/reembed", reembed, methods=["POST"]),
         ]
     )
 

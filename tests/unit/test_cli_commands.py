@@ -6,9 +6,12 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from unit.cli_service import REPORT_ID, TOKEN, FakeDoor, Plan, ingestctl, serving
+
+from ingestctl.commands import reembed
 
 
 @pytest.fixture
@@ -176,6 +179,43 @@ def test_datasets_are_listed_with_size_and_verdict() -> None:
     assert ingestctl("datasets", "--json").json["datasets"][0]["tag"] == "docs"
 
 
+def move(current: str, building: str | None, state: str, step: str = "backfill", error: str = "") -> dict[str, Any]:
+    """How a dataset stands that moves from the version `old` to `new`."""
+    roles = {"old": "current" if current == "old" else "kept", "new": "current" if current == "new" else "building"}
+    return {
+        "tag": "docs",
+        "embedding_version": current,
+        "building": building,
+        "sections": 1234,
+        "versions": [{"version": v, "role": role, "points": 1234, "model": v} for v, role in roles.items()],
+        "progress": {"version": "new", "run_id": "reembed__docs__new__1", "step": step, "error": error},
+        "run": {"run_id": "reembed__docs__new__1", "state": state},
+    }
+
+
+def test_reembed_follows_the_run_until_readers_have_the_new_version(
+    door: FakeDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reembed, "POLL_SECONDS", 0.0)
+    door.moves = [move("old", "new", "queued"), move("old", "new", "running"), move("new", None, "running", "report")]
+    door.moves.append(move("new", None, "success", "done"))
+    ran = ingestctl("reembed", "--tag", "docs")
+    assert ran.code == 0, ran.err
+    assert len(door.moves) == 1
+    assert "ingestctl retire-embeddings old --tag=docs" in ran.out
+    assert "a-model" in ran.err
+
+
+def test_a_move_that_was_refused_ends_with_1_and_says_why(door: FakeDoor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reembed, "POLL_SECONDS", 0.0)
+    door.moves = [move("old", "new", "running"), move("old", "new", "failed", "probes", "new is not fit for docs")]
+    ran = ingestctl("reembed", "--tag", "docs", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (1, "not_moved")
+    assert "new is not fit for docs" in ran.err
+    assert ingestctl("reembed", "--tag", "docs", "--no-wait").code == 0
+    assert "new is not fit for docs" in ingestctl("reembed", "--tag", "docs", "--status").out
+
+
 def test_ready_answers_by_its_exit_code_and_names_what_is_missing(door: FakeDoor) -> None:
     assert ingestctl("ready", "--tag", "docs").code == 0
     door.ready = False
@@ -216,6 +256,8 @@ def closed_port() -> str:
         ("search", "q", "--tag", "t"),
         ("datasets",),
         ("ready",),
+        ("reembed", "--tag", "t"),
+        ("retire-embeddings", "v", "--tag", "t"),
     ],
 )
 def test_a_service_that_does_not_answer_ends_with_3_and_says_how_to_start_it(

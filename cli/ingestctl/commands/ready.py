@@ -64,6 +64,9 @@ class Readiness:
             yield Text(f"dataset {self.tag}: {printable(facts)}", style="dim")
         elif self.tag:
             yield Text(f"dataset {self.tag} has no verdict yet: no run of it has ended", style="yellow")
+        embedding = self.answer.get("embedding")
+        if embedding and not embedding["served"]:
+            yield Text(printable(str(embedding["error"])), style="red")
         what = f"dataset {self.tag}" if self.tag else "docgraph"
         if self.answer["ready"]:
             yield Text.assemble(("✔ ", "green"), (f"{what} is ready", "bold green"))

@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from docgraph import auditing, dispatch, pipeline, publishing, retention
+from docgraph import auditing, dispatch, pipeline, publishing, reembedding, retention
 from docgraph.airflow import assets
+from docgraph.errors import ReembeddingRefusedError
 from docgraph.model.jobs import JobState
 from docgraph.model.verdict import ReasonCode
 from docgraph.runtime import Runtime
@@ -27,6 +28,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
         RetryRule(
             exception="docgraph.errors.ConfigurationError", action=RetryAction.FAIL, reason="mend the configuration"
         ),
+        RetryRule(exception="docgraph.errors.DatasetVersionsError", action=RetryAction.FAIL, reason="it was given up"),
         RetryRule(
             exception="docgraph.errors.StaleAttemptError",
             action=RetryAction.RETRY,
@@ -110,6 +112,40 @@ def audit(tag: str) -> dict[str, Any]:
         raise ReportedFailure(f"The dataset {tag} is not in order ({reasons or 'drift is left'}); see {path}.")
     assets.announce(path)
     return {"report": str(path), "ready": repaired.verdict.ready}
+
+
+def begin_reembedding(params: dict[str, Any], run_id: str) -> str:
+    """Let commits go to the new version too; returns its name."""
+    with Runtime.load() as runtime:
+        return reembedding.begin(runtime, params["tag"], params.get("to"), run_id=run_id)
+
+
+def plan_backfill(tag: str) -> list[list[str]]:
+    """Return the batches of documents to bring into the new version, one for each mapped index."""
+    with Runtime.load() as runtime:
+        return reembedding.plan(runtime, tag)
+
+
+def backfill(tag: str, version: str, batch: Sequence[str]) -> None:
+    """Bring one batch of documents into the version that is being built."""
+    with Runtime.load() as runtime:
+        reembedding.backfill(runtime, tag, version, batch)
+
+
+def complete_reembedding(tag: str, version: str, run_id: str) -> dict[str, Any]:
+    """Compare the new version, ask it probes, give it to readers, and announce the dataset where it is ready.
+
+    Raises:
+        ReportedFailure: it is not fit; readers keep theirs, and clearing the task tries again.
+    """
+    with Runtime.load() as runtime:
+        try:
+            moved = reembedding.complete(runtime, tag, version, run_id=run_id)
+        except ReembeddingRefusedError as error:
+            raise ReportedFailure(str(error)) from error
+        path = runtime.settings.reports_root / moved.report
+    assets.announce(path)
+    return {"report": str(path), "ready": moved.verdict.ready}
 
 
 def remove_expired() -> dict[str, int]:

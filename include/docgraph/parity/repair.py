@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from docgraph.embedding.client import Vectors
 from docgraph.errors import StaleAttemptError, WorldError
 from docgraph.model.documents import EmbeddingVersion, Point, Section
 from docgraph.model.identity import text_hash, vector_hash
@@ -21,6 +23,8 @@ from docgraph.runtime import Runtime
 logger = logging.getLogger(__name__)
 #: How often a repair starts again because somebody committed in between.
 MAX_ROUNDS = 8
+#: No vectors that were made already.
+NOTHING: Mapping[str, Vectors] = MappingProxyType({})
 
 
 def verify_generation(runtime: Runtime, version: EmbeddingVersion, document_id: str, attempt: Attempt) -> None:
@@ -71,6 +75,7 @@ def repair_document(
     tag: str = "",
     others: Sequence[EmbeddingVersion] = (),
     foreign: Collection[str] = (),
+    vectors: Mapping[str, Vectors] = NOTHING,
 ) -> Mended:
     """Make one document's points equal its generation, garbage of attempts that never committed included.
 
@@ -78,6 +83,7 @@ def repair_document(
     are the document's points in `others`, embedding versions that its dataset does not use. A section whose node is
     broken in the graph has no text to embed: that is not mended here. `tag` is for a document that the graph does not know.
     The vectors of the sections in `foreign` are computed again although their hashes are sound.
+    `vectors`, by section id, are those that were made already.
 
     Raises:
         StaleAttemptError: others kept committing; ask again.
@@ -105,7 +111,7 @@ def repair_document(
         )
         if result.decision is not CommitDecision.COMMIT:
             continue
-        stage_from_graph(runtime, version, attempt, wrong)
+        stage_from_graph(runtime, version, attempt, wrong, vectors)
         if may_sweep(runtime.graph.committed(document_id), fence, attempt.owner):
             runtime.vectors.sweep(version, document_id, fence, document.generation)
             for other in others:
@@ -128,24 +134,40 @@ def _to_mend(found: Comparison, foreign: Sequence[str] = ()) -> list[str]:
     return [i for i in dict.fromkeys([*found.missing, *found.mismatched, *foreign]) if i not in broken]
 
 
-def stage_from_graph(runtime: Runtime, version: EmbeddingVersion, attempt: Attempt, section_ids: Sequence[str]) -> None:
+def stage_from_graph(
+    runtime: Runtime,
+    version: EmbeddingVersion,
+    attempt: Attempt,
+    section_ids: Sequence[str],
+    vectors: Mapping[str, Vectors] = NOTHING,
+) -> None:
     """Embed sections from their text in the graph and upsert them, conditionally, under the attempt's fence."""
     found = runtime.graph.sections(sorted(set(section_ids))).values()
     for tag in sorted({section.tag for section in found}):
         sections = [Section(s.section_id, s.heading_path, s.text, s.occurrence) for s in found if s.tag == tag]
-        stage_sections(runtime, version, attempt, tag, sections)
+        stage_sections(runtime, version, attempt, tag, sections, vectors)
 
 
 def stage_sections(
-    runtime: Runtime, version: EmbeddingVersion, attempt: Attempt, tag: str, sections: Sequence[Section]
+    runtime: Runtime,
+    version: EmbeddingVersion,
+    attempt: Attempt,
+    tag: str,
+    sections: Sequence[Section],
+    vectors: Mapping[str, Vectors] = NOTHING,
 ) -> None:
-    """Embed sections and upsert them, conditionally, under the attempt's fence; texts of like length go together."""
+    """Embed the sections that are not in `vectors`, and upsert all, conditionally, under the attempt's fence.
+
+    Texts of like length go together.
+    """
     size = runtime.config.pipeline.embed_batch
     embedder = runtime.embedder.serving(version.name)
     ordered = sorted(sections, key=lambda section: (len(section.text), section.section_id))
     for start in range(0, len(ordered), size):
         batch = ordered[start : start + size]
-        vectors = embedder.embed([section.embedded_text for section in batch])
+        missing = [section for section in batch if section.section_id not in vectors]
+        made = embedder.embed([section.embedded_text for section in missing])
+        fresh = {section.section_id: vector for section, vector in zip(missing, made, strict=True)}
         points = [
             Point(
                 section_id=section.section_id,
@@ -155,7 +177,8 @@ def stage_sections(
                 text_hash=text_hash(section.heading_path, section.text),
                 vector_hash=vector_hash(vector.tolist()),
             )
-            for section, vector in zip(batch, vectors, strict=True)
+            for section in batch
+            for vector in [fresh[section.section_id] if section.section_id in fresh else vectors[section.section_id]]
         ]
         runtime.vectors.stage(version, points, attempt.fence)
 

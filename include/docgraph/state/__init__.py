@@ -7,6 +7,7 @@ from docgraph.state.gate import Gate, GateState
 from docgraph.state.jobs import Checkpoint, Enqueued, Jobs, StreamEntry
 from docgraph.state.lease import Lease
 from docgraph.state.readiness import Readiness
+from docgraph.state.reembeddings import Reembeddings
 from docgraph.state.server import EVENTS_TTL_SECONDS, Server
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Jobs",
     "Lease",
     "Readiness",
+    "Reembeddings",
     "State",
     "StreamEntry",
 ]
@@ -33,6 +35,7 @@ class State:
         self.events = Events(server)
         self.gate = Gate(server)
         self.readiness = Readiness(server)
+        self.reembeddings = Reembeddings(server)
 
     @classmethod
     def connect(cls, redis_url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS) -> State:

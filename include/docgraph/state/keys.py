@@ -21,6 +21,7 @@ DOCUMENT_PREFIX = "ingest:document:"
 CHECKPOINT_PREFIX = "ingest:checkpoint:"
 EVENTS_PREFIX = "ingest:events:"
 READY_PREFIX = "ingest:ready:"
+REEMBED_PREFIX = "ingest:reembed:"
 RUN_PREFIX = "ingest:run:"
 LEASE_PREFIX = "ingest:lease:"
 
@@ -61,6 +62,11 @@ def events(job_id: str) -> str:
 def ready(tag: str) -> str:
     """Return the key of a dataset's last verdict."""
     return READY_PREFIX + tag
+
+
+def reembed(tag: str) -> str:
+    """Return the key of how far a dataset's move to another embedding version is."""
+    return REEMBED_PREFIX + tag
 
 
 def run(run_id: str) -> str:

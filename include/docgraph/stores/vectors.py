@@ -165,6 +165,12 @@ class VectorStore:
         self._client.delete(version.collection, points_selector=models.FilterSelector(filter=condition), wait=True)
 
     @_translated
+    def delete_dataset(self, version: EmbeddingVersion, tag: str) -> None:
+        """Delete all of a dataset's points of a version that nobody reads or writes for it any more."""
+        condition = models.Filter(must=[_match("tag", tag)])
+        self._client.delete(version.collection, points_selector=models.FilterSelector(filter=condition), wait=True)
+
+    @_translated
     def collections(self) -> list[str]:
         """Return the names of the collections of all embedding versions."""
         names = (each.name for each in self._client.get_collections().collections)

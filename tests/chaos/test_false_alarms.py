@@ -116,6 +116,7 @@ def test_every_run_on_changing_documents_ends_ready(
     abandoning.join()
     assert turmoil.errors == []
     alarms = {report["run_id"]: report["reasons"] for report in turmoil.reports if not report["ready_for_queries"]}
+    uneven = [c for c in (r["counts"] for r in turmoil.reports) if c["sections_graph"] != c["sections_vectors"]]
     failed = {report["run_id"]: report["errors"] for report in turmoil.reports if report["errors"]}
     outcomes = {
         kind: sum(report["counts"][kind] for report in turmoil.reports)
@@ -127,6 +128,7 @@ def test_every_run_on_changing_documents_ends_ready(
     )
     assert failed == {}
     assert alarms == {}
+    assert uneven == [], "what is staged is counted nowhere"
     assert len(turmoil.reports) == runs
     assert turmoil.overlapping >= runs // 2
     assert outcomes["updated"], "nothing changed, so nothing was shown"

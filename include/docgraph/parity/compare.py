@@ -324,7 +324,6 @@ def compare_dataset(
                 result.documents.add(live.document_id)
             previous = live.section_id
         if live is not None and point is not None:
-            result.vector_total += 1
             if live.text_hash is None or _faults(point, live.document_id, live.text_hash, tag):
                 suspects.add(live.document_id)
             else:
@@ -339,9 +338,9 @@ def compare_dataset(
     suspects |= runtime.graph.inconsistent_documents(tag)
     say(result.graph_total)
     found = compare_documents(runtime, version, sorted(suspects), with_vectors=with_vectors)
-    # The merge counted the sections, but not the strays.
-    result.vector_total += len(found.stray)
     result.widen(found)
+    # Not what the merge counted: between its two streams a document may have changed.
+    result.vector_total = result.graph_total - len(result.missing) + len(result.stray)
     doubted = sorted(twins.found)
     _add_foreign_vectors(runtime, version, doubted if with_vectors else doubted[:_TWINS_LOOKED_AT], result)
     _add_other_versions(runtime, version, tag, result)

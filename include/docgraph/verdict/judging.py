@@ -78,11 +78,12 @@ def judge(
             queries, unasked = _ask(tag, graph, vectors, embedder, config, changed, embedding_version)
             reasons += unasked
             reasons += [reason for result in queries for reason in checks.check_query(tag, result, limits)]
-    staged = drift.staged if drift is not None and drift.scope == "dataset" else 0
+    # Where each id was compared, the totals are of one moment, without what was staged.
+    compared = drift if drift is not None and drift.scope == "dataset" else None
     counts = {
         "documents": numbers["documents"],
-        "sections_graph": numbers["sections"],
-        "sections_vectors": max(0, points - staged),
+        "sections_graph": compared.graph_total if compared else numbers["sections"],
+        "sections_vectors": compared.vector_total if compared else points,
     }
     return Verdict(not reasons, tuple(reasons), drift, tuple(queries), counts)
 

@@ -1,17 +1,19 @@
 """An explicit-state check of the commit protocol: every interleaving of a few attempts at one document, breadth first.
 
 The decisions are the code's own (`docgraph.model.protocol`); this file models what lies between them: a graph with atomic
-transactions, a vector store with atomic requests, a network that delivers late or never, a Redis that can be lost, and
-attempts that crash at any step. `Rules` switches single rules off, to show that the check would notice.
+transactions, a vector store with atomic requests, a network that delivers late or never, a Redis that can be lost,
+attempts that crash at any step, audits, and readers. `Rules` switches single rules off, to show that the check would notice.
 
 Sections are bits of a mask (their points differ in nothing but the fence), times are steps, contents are masks.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,6 +31,10 @@ from docgraph.model.protocol import (
 )
 
 ABSENT = -1
+#: Steps at which an attempt does nothing more.
+ENDED = frozenset({"done", "dead", "superseded", "unchanged"})
+#: States between two words about the progress of a search.
+SAID_EVERY = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +51,16 @@ class Rules:
     cancelled_deletes_nothing: bool = True
     superseded_is_refused: bool = True
     base_is_compared: bool = True
+    readers_wait_for_stillness: bool = True
+    readers_join_with_the_generation: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one attempt is for: content (a mask of sections), its version, and since which version it was asked for."""
+    """What one attempt is for: content (a mask of sections), its version, and since which version it was asked for.
+
+    An audit has no content of its own; a reader changes nothing, and its death is nobody's business.
+    """
 
     version: int
     target: int
@@ -73,7 +84,8 @@ class Actor(NamedTuple):
     fence: int = 0
     base: int = 0
     read_fence: int = 0
-    repaired: bool = False
+    #: A reader's hits were not the generation that it joined them with.
+    torn: bool = False
 
 
 class Request(NamedTuple):
@@ -123,12 +135,15 @@ SCENARIOS: dict[str, tuple[Work, ...]] = {
     "a deletion in between": (Work(1, 1, 1), Work(2, 0, 2), Work(3, 1, 3)),
     "the same content twice": (Work(1, 1, 1), Work(2, 1, 1), Work(3, 2, 3)),
     "an audit meanwhile": (Work(1, 1, 1), Work(2, 2, 2), Work(0, 0, 0, "audit")),
+    "a reader meanwhile": (Work(1, 1, 1), Work(2, 3, 2), Work(0, 0, 0, "read")),
 }
 #: Larger ones, for `make prove`.
 LARGE_SCENARIOS: dict[str, tuple[Work, ...]] = {
     "flipping back beside an orphan": (Work(1, 1, 1), Work(2, 2, 2), Work(2, 2, 2), Work(3, 1, 3)),
     "flipping back during an audit": (Work(1, 1, 1), Work(2, 2, 2), Work(3, 1, 3), Work(0, 0, 0, "audit")),
     "deletion and orphan": (Work(1, 1, 1), Work(2, 0, 2), Work(2, 0, 2), Work(3, 1, 3)),
+    "a reader while content flips back": (Work(1, 1, 1), Work(2, 2, 2), Work(3, 1, 3), Work(0, 0, 0, "read")),
+    "a reader beside an audit": (Work(1, 1, 1), Work(2, 2, 2), Work(0, 0, 0, "audit"), Work(0, 0, 0, "read")),
 }
 
 
@@ -148,12 +163,19 @@ class Model:
         idle = tuple(Actor() for _ in self.works)
         return State(Doc(), (ABSENT,) * self.sections, 0, idle, (), self.losses)
 
-    def search(self, limit: int) -> Result:
-        """Visit states breadth first until a promise breaks, none is left, or `limit` is reached."""
+    def search(self, limit: int, say: Callable[[int], None] | None = None) -> Result:
+        """Visit states breadth first until a promise breaks, none is left, or `limit` is reached.
+
+        `say` is told now and then how many were seen.
+        """
         first = self.initial()
         came_from: dict[State, tuple[State, str] | None] = {first: None}
         queue = deque([first])
+        said = 0
         while queue:
+            if say and len(came_from) >= said + SAID_EVERY:
+                said = len(came_from)
+                say(said)
             state = queue.popleft()
             broken = self.broken_promise(state)
             if broken:
@@ -169,7 +191,10 @@ class Model:
     def steps(self, state: State) -> Iterator[tuple[str, State]]:
         """Yield everything that can happen next."""
         for number, actor in enumerate(state.actors):
-            if actor.step in {"done", "dead", "superseded", "unchanged"}:
+            if actor.step in ENDED:
+                continue
+            if self.works[number].kind == "read":
+                yield self._look(state, number, actor)
                 continue
             yield from self._act(state, number, actor)
             yield f"{number} crashes", _with(state, number, actor._replace(step="dead"))
@@ -191,6 +216,8 @@ class Model:
         for section in range(self.sections):
             if doc.generation >> section & 1 and state.points[section] == ABSENT:
                 return f"section {section} is committed and has no point"
+        if any(a.torn and a.step == "done" for a in state.actors):
+            return "a reader saw a mix or a gap"
         ended = [
             w
             for w, a in zip(self.works, state.actors, strict=True)
@@ -201,7 +228,7 @@ class Model:
             if doc.version < newest.version and doc.generation != newest.target:
                 return f"version {newest.version} ended well, and older content stands"
         audits = [a for w, a in zip(self.works, state.actors, strict=True) if w.kind == "audit"]
-        quiet = all(a.step in {"done", "dead", "superseded", "unchanged"} for a in state.actors) and not state.network
+        quiet = all(a.step in ENDED for a in state.actors) and not state.network
         if quiet and audits and not state.late and all(a.step == "done" and a.fence == doc.fence for a in audits):
             for section in range(self.sections):
                 held = state.points[section]
@@ -242,6 +269,25 @@ class Model:
                     yield f"{number} sends sweep", _sent(state, number, actor._replace(step="sweeping"), request)
                 else:
                     yield f"{number} may not sweep", _with(state, number, actor._replace(step="done"))
+
+    def _look(self, state: State, number: int, actor: Actor) -> tuple[str, State]:
+        """Take one step of a validated read: mark where the graph stands, ask for candidates, join, look whether it stood still."""
+        doc = state.doc
+        match actor.step:
+            case "start":
+                return f"{number} marks fence {doc.fence}", _with(state, number, Actor("marked", read_fence=doc.fence))
+            case "marked":
+                found = sum(1 << section for section, fence in enumerate(state.points) if fence != ABSENT)
+                return f"{number} finds {found:b}", _with(state, number, actor._replace(step="asked", base=found))
+            case "asked":
+                joined = self.rules.readers_join_with_the_generation
+                hits = actor.base & doc.generation if joined else actor.base
+                following = actor._replace(step="joined", base=0, torn=hits != doc.generation)
+                return f"{number} joins with {doc.generation:b}", _with(state, number, following)
+            case _:
+                if self.rules.readers_wait_for_stillness and doc.fence != actor.read_fence:
+                    return f"{number} asks again", _with(state, number, Actor())
+                return f"{number} answers", _with(state, number, Actor("done", torn=actor.torn))
 
     def _read(self, state: State, number: int, actor: Actor) -> Iterator[tuple[str, State]]:
         work, doc = self.works[number], state.doc
@@ -358,19 +404,48 @@ def _history(came_from: dict[State, tuple[State, str] | None], state: State) -> 
     return tuple(reversed(labels))
 
 
+class Progress:
+    """Says on standard error how far all searches are; what is left is reckoned from the most that is asked for."""
+
+    def __init__(self, searches: int, most_states: int) -> None:
+        self._most = most_states
+        self._left = searches
+        self._seen = 0
+        self._began = time.monotonic()
+
+    def say(self, name: str, states: int) -> None:
+        """Tell of a search under way."""
+        seen = self._seen + states
+        rate = seen / (time.monotonic() - self._began)
+        seconds = (self._left * self._most - states) / rate
+        line = f"{seen:>10,} states, {rate:,.0f} a second, at most {seconds / 60:.1f} minutes left: {name}"
+        print(line, file=sys.stderr, flush=True)
+
+    def ended(self, states: int) -> None:
+        """Take in that a search is over."""
+        self._seen += states
+        self._left -= 1
+
+
 def prove(most_states: int) -> int:
     """Search all scenarios, with a loss of Redis and without, and say what was seen; returns 1 where a promise breaks."""
+    searches = [
+        (f"{name}{', Redis lost once' if losses else ''}", works, losses)
+        for losses in (0, 1)
+        for name, works in {**SCENARIOS, **LARGE_SCENARIOS}.items()
+    ]
+    progress = Progress(len(searches), most_states)
     total = 0
-    for losses in (0, 1):
-        for name, works in {**SCENARIOS, **LARGE_SCENARIOS}.items():
-            result = Model(works, losses=losses).search(most_states)
-            total += result.states
-            scope = "every state" if result.complete else "the first states"
-            print(f"{result.states:>10,} {scope}: {name}{', Redis lost once' if losses else ''}", flush=True)
-            if result.violation:
-                print(f"BROKEN: {result.violation.promise}")
-                print("\n".join(f"  {number}. {label}" for number, label in enumerate(result.violation.history, 1)))
-                return 1
+    for name, works, losses in searches:
+        result = Model(works, losses=losses).search(most_states, functools.partial(progress.say, name))
+        progress.ended(result.states)
+        total += result.states
+        scope = "every state" if result.complete else "the first states"
+        print(f"{result.states:>10,} {scope}: {name}", flush=True)
+        if result.violation:
+            print(f"BROKEN: {result.violation.promise}")
+            print("\n".join(f"  {number}. {label}" for number, label in enumerate(result.violation.history, 1)))
+            return 1
     print(f"{total:>10,} states in all, no promise broken")
     return 0
 

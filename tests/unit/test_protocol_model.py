@@ -20,6 +20,8 @@ NEEDED = {
     "cancelled_deletes_nothing": "content that flips back",
     "superseded_is_refused": "content that flips back",
     "base_is_compared": "content that flips back",
+    "readers_wait_for_stillness": "a reader meanwhile",
+    "readers_join_with_the_generation": "a reader meanwhile",
 }
 
 

@@ -91,7 +91,6 @@ def ingest_documents() -> None:
 
     @task(
         trigger_rule="all_done",
-        retries=2,
         outlets=[READY],
         doc_md="Publishes the report and the readiness verdict, and announces the dataset if it is ready.",
     )

@@ -181,6 +181,7 @@ def _is_done(work: Work, fingerprint: str) -> bool:
 
 
 def _announce(work: Work, checkpoint: Checkpoint) -> None:
+    failpoint(f"{work.stage}.before_announce")
     work.runtime.state.jobs.set_checkpoint(work.job_id, work.stage, checkpoint)
     # A job's last event says how it ended: after it there is nothing to say about a stage.
     if work.stage != reconcile.NAME:

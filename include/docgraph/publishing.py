@@ -17,6 +17,7 @@ from pathlib import Path
 from docgraph import __version__, pipeline
 from docgraph.airflow_api import INGEST_DAG
 from docgraph.errors import EmbeddingVersionError
+from docgraph.failpoints import failpoint
 from docgraph.model.jobs import STAGES, JobState, JobStatus, Outcome, now
 from docgraph.model.verdict import Drift, Verdict
 from docgraph.parity.compare import Comparison, compare_dataset, compare_documents
@@ -71,6 +72,7 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         config_hash=runtime.config.digest,
     )
     folder = write_report(runtime.settings.reports_root, report)
+    failpoint("report.before_announce")
     _announce(runtime, tag, jobs, verdict, folder)
     failed = sum(state.status is JobStatus.FAILED for state in jobs)
     return Published(str(folder), verdict.ready, failed, str(read_report(folder)["summary"]))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chaos.harness import Failpoints, Killer, Matrix
+from chaos.harness import Failpoints, Killer
+from chaos.landings import Matrix
+from chaos.operators import Operator
 from e2e.drops import Drops
 
 from docgraph.runtime import Runtime
@@ -51,6 +53,15 @@ def killer(stack: Stack) -> Iterator[Killer]:
     yield Killer(stack)
     for name in ("redis", "neo4j", "qdrant", "embedder", "airflow-scheduler", "sidecar"):
         stack.await_ready(name, 90)
+
+
+@pytest.fixture
+def operator(stack: Stack, runtime: Runtime) -> Iterator[Operator]:
+    """Somebody who looks at the stack's Airflow."""
+    assert stack.running
+    made = Operator(runtime.settings)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,12 @@
-"""Stopping a running stage at a named place, killing something just then, and writing down where each kill landed."""
+"""Stopping a running stage at a named place, and killing something just then."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -110,59 +108,3 @@ def is_alive(pid: int) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False
-
-
-@dataclass(frozen=True)
-class Landing:
-    """One cell of the matrix: what was killed where, and how it went on."""
-
-    victim: str
-    place: str
-    pid: int
-    outcome: str
-    seconds_to_recover: float
-    job_attempts: int
-    sections: int
-    texts_embedded: int
-
-
-class Matrix:
-    """The table of landings; cells of earlier sessions stay until they are run again."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._cells: dict[str, Landing] = {}
-        with contextlib.suppress(FileNotFoundError):
-            rows = json.loads((folder / "matrix.json").read_text(encoding="utf-8"))["cells"]
-            self._cells = {self._key(cell): cell for cell in (Landing(**row) for row in rows)}
-
-    def add(self, landing: Landing) -> None:
-        """Take a landing in and write both files."""
-        self._cells[self._key(landing)] = landing
-        cells = [self._cells[key] for key in sorted(self._cells)]
-        self._folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"schema_version": 1, "cells": [asdict(cell) for cell in cells]}, indent=2)
-        (self._folder / "matrix.json").write_text(text + "\n", encoding="utf-8")
-        (self._folder / "matrix.md").write_text(self._markdown(cells), encoding="utf-8")
-
-    @staticmethod
-    def _key(cell: Landing) -> str:
-        return f"{cell.place} {cell.victim}"
-
-    @staticmethod
-    def _markdown(cells: list[Landing]) -> str:
-        rows: list[Callable[[Landing], object]] = [
-            lambda cell: cell.place,
-            lambda cell: cell.victim,
-            lambda cell: cell.outcome,
-            lambda cell: f"{cell.seconds_to_recover:.1f}",
-            lambda cell: cell.job_attempts,
-            lambda cell: f"{cell.texts_embedded} of {cell.sections}",
-        ]
-        lines = [
-            "# Where each kill landed\n",
-            "| stopped at | killed (kill -9) | outcome | seconds to the end of the job | attempts | texts embedded |",
-            "| --- | --- | --- | ---: | ---: | ---: |",
-            *("| " + " | ".join(str(row(cell)) for row in rows) + " |" for cell in cells),
-        ]
-        return "\n".join(lines) + "\n"

@@ -47,10 +47,10 @@ def watch_filesystem() -> None:
     )
 
     @task(doc_md="Snapshots and enqueues every complete file, then triggers `ingest_documents`.")
-    def take_files() -> dict[str, str]:
-        return tasks.take_files()
+    def take_files(still: list[str] | None) -> dict[str, str]:
+        return tasks.take_files(still or [])
 
-    wait_for_files >> take_files()
+    take_files(wait_for_files.output)
 
 
 watch_filesystem()

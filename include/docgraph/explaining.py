@@ -6,7 +6,6 @@ repaired, requeued or triggered from here. Each link is tried the way the reader
 
 from __future__ import annotations
 
-import math
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -315,8 +314,7 @@ def _waiting_in_folder(case: _Case, drop: _Drop, relative: str) -> _BrokenError:
             f"Ask with --tag {own}, or move it to {root / case.tag}.",
         )
     settle = config.settle_seconds
-    visible = {each.path for each in filesystem.ready_files(root, -math.inf)}
-    if drop.path not in visible:
+    if drop.path not in {each.path for each in filesystem.dropped_files(root)}:
         return _BrokenError(
             "ignored_name",
             f"{relative} lies in the watch folder, but names like this (hidden, or what editors and copying tools leave for "
@@ -329,14 +327,14 @@ def _waiting_in_folder(case: _Case, drop: _Drop, relative: str) -> _BrokenError:
             f"{relative} lies in the watch folder, but no reader exists for this kind of file; its job will fail.",
             "Convert it to Markdown and drop it under a name that ends in .md.",
         )
-    ready = {each.path for each in filesystem.ready_files(root, settle)}
-    if drop.path not in ready:
-        status = drop.path.lstat()
-        left = settle - (time.time() - max(status.st_mtime, status.st_ctime))
+    status = drop.path.lstat()
+    age = time.time() - max(status.st_mtime, status.st_ctime)
+    # A time that lies ahead tells of a clock that was put back, and nothing about the file.
+    if not drop.marker and 0 <= age < settle:
         return _BrokenError(
             "settling",
-            f"{relative} was still being written {max(0.0, settle - left):.1f} s ago; it is taken once it stood still for {settle:g} s.",
-            f"Wait {max(0.0, left):.1f} s, or drop {drop.path.name}{READY_SUFFIX} beside it to say that it is complete.",
+            f"{relative} was still being written {age:.1f} s ago; it is taken once it stood still for {settle:g} s.",
+            f"Wait {settle - age:.1f} s, or drop {drop.path.name}{READY_SUFFIX} beside it to say that it is complete.",
         )
     return _BrokenError(
         "waiting_for_watcher",

@@ -112,7 +112,8 @@ def _stage_seconds(runtime: Runtime, jobs: Sequence[JobState]) -> dict[str, floa
 
 def _total_seconds(jobs: Sequence[JobState]) -> float:
     starts = [datetime.fromisoformat(state.started_at) for state in jobs if state.started_at]
-    return (datetime.now(UTC) - min(starts)).total_seconds() if starts else 0.0
+    # Both ends are read from wall clocks, which somebody may have put back in between.
+    return max(0.0, (datetime.now(UTC) - min(starts)).total_seconds()) if starts else 0.0
 
 
 def _versions(runtime: Runtime, tag: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,9 +25,10 @@ PASSWORD = "s3cret-of-the-tests"
 class RedisServer:
     """A redis-server process on a free port of the loopback interface, every write on disk before it is answered."""
 
-    def __init__(self, folder: Path, password: str = "") -> None:
+    def __init__(self, folder: Path, password: str = "", environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.password = password
+        self.environment = {**os.environ, **(environment or {})}
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -52,6 +53,7 @@ class RedisServer:
             arguments["requirepass"] = self.password
         self._process = subprocess.Popen(
             ["redis-server", *(part for name, value in arguments.items() for part in (f"--{name}", value))],
+            env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -158,10 +158,10 @@ class ReportedFailure(AirflowFailException):
     """The report is published; it says that a job failed or that the dataset is not ready."""
 
 
-def take_files() -> dict[str, str]:
+def take_files(still: Sequence[str]) -> dict[str, str]:
     """Turn the complete files of the watch folder into jobs and trigger a run for each tag; returns tag → run id."""
     with Runtime.load() as runtime:
-        taken = filesystem.take(runtime)
+        taken = filesystem.take(runtime, still)
         return {tag: dispatch.trigger(runtime, tag, job_ids) or "" for tag, job_ids in taken.jobs.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from docgraph.sources.filesystem import left_claimed, ready_files
+from docgraph.sources.filesystem import Stillness, dropped_files, is_announced
 
 
 class CompleteFileTrigger(BaseTrigger):
@@ -25,6 +26,7 @@ class CompleteFileTrigger(BaseTrigger):
         self.folder = folder
         self.settle_seconds = settle_seconds
         self.poke_interval = poke_interval
+        self._still: list[str] = []
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments from which the triggerer makes this trigger again."""
@@ -34,14 +36,22 @@ class CompleteFileTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll the folder and end the waiting task as soon as a file may be taken."""
+        """Poll the folder and end the waiting task as soon as a file may be taken; it returns the states that stand still."""
         while not await asyncio.to_thread(self._is_due):
             await asyncio.sleep(self.poke_interval)
-        yield TaskSuccessEvent()
+        yield TaskSuccessEvent(xcoms={"return_value": [*self._still]})
 
     def _is_due(self) -> bool:
         folder = Path(self.folder)
-        return bool(left_claimed(folder)) or bool(ready_files(folder, self.settle_seconds))
+        files = dropped_files(folder)
+        self._still = [file.state for file in _stillness(self.folder, self.settle_seconds).of(files)]
+        return bool(self._still) or is_announced(folder, files)
+
+
+@functools.cache
+def _stillness(folder: str, settle_seconds: float) -> Stillness:
+    """What the triggerer has seen of a folder outlives its triggers: each drop ends one."""
+    return Stillness(settle_seconds)
 
 
 class CompleteFileSensor(FileSensor):
@@ -52,8 +62,9 @@ class CompleteFileSensor(FileSensor):
         self.settle_seconds = settle_seconds
 
     def execute(self, context: Any) -> None:
-        """Defer until a file is complete; returns at once where one is."""
-        trigger = CompleteFileTrigger(self.filepath, self.settle_seconds, self.poke_interval)
-        if trigger._is_due():
+        """Defer until a file is complete; returns at once where one is announced."""
+        folder = Path(self.filepath)
+        if is_announced(folder, dropped_files(folder)):
             return
+        trigger = CompleteFileTrigger(self.filepath, self.settle_seconds, self.poke_interval)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))

@@ -14,7 +14,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from docgraph.errors import DocgraphError
 from docgraph.model.identity import is_tag
 from docgraph.reporting import markdown, page
 from docgraph.reporting.building import validate
+from docgraph.stores.files import explaining
 
 NAME = "ingest_report"
 #: Reports that the index lists; older ones are found by their folder.
 INDEXED = 200
 _REPORT_ID = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z")
+_ID_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 _DIGEST = "summary.json"
 _DIGEST_KEYS = (
     "report_id",
@@ -55,22 +57,34 @@ def write_report(reports_root: Path, report: Mapping[str, Any]) -> Path:
 
     Raises:
         jsonschema.ValidationError: the report breaks the published schema; nothing is written then.
+        WorldError: the disk is full or broken; where the report was not whole yet, nothing is left of it.
     """
-    reports_root.mkdir(parents=True, exist_ok=True)
     validate({**report, "report_id": _report_id()})
-    folder = _new_folder(reports_root)
+    with explaining("write a report below", reports_root):
+        reports_root.mkdir(parents=True, exist_ok=True)
+        folder = _new_folder(reports_root)
+        try:
+            whole = _fill(folder, report)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        _sync_folder(reports_root)
+        with _locked(reports_root):
+            for link in ("latest", f"latest-{whole['tag']}"):
+                _point(reports_root / link, folder.name)
+            _write_index(reports_root)
+    return folder
+
+
+def _fill(folder: Path, report: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the report's files, that which makes it one last; return the report with its id."""
     whole = {**report, "report_id": folder.name}
     _write(folder / f"{NAME}.md", markdown.render_markdown(whole))
     _write(folder / f"{NAME}.html", page.render_html(whole))
     _write(folder / _DIGEST, _json({key: whole[key] for key in _DIGEST_KEYS}))
     _write(folder / f"{NAME}.json", _json(whole))
     _sync_folder(folder)
-    _sync_folder(reports_root)
-    with _locked(reports_root):
-        for link in ("latest", f"latest-{whole['tag']}"):
-            _point(reports_root / link, folder.name)
-        _write_index(reports_root)
-    return folder
+    return whole
 
 
 def write_index(reports_root: Path) -> None:
@@ -97,8 +111,11 @@ def remove_reports(reports_root: Path, older_than_seconds: float) -> int:
 
 def _age(report_id: str) -> float:
     """Seconds since the report with this id was written."""
-    written = datetime.strptime(report_id, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
-    return (datetime.now(UTC) - written).total_seconds()
+    return (datetime.now(UTC) - _time_of(report_id)).total_seconds()
+
+
+def _time_of(report_id: str) -> datetime:
+    return datetime.strptime(report_id, _ID_FORMAT).replace(tzinfo=UTC)
 
 
 def _write_index(reports_root: Path) -> None:
@@ -144,17 +161,25 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 
 def _report_id() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return datetime.now(UTC).strftime(_ID_FORMAT)
 
 
 def _new_folder(reports_root: Path) -> Path:
+    """Make a folder whose name is the present time, or just after the newest report where the clock was put back."""
     while True:
-        folder = reports_root / _report_id()
+        folder = reports_root / max(_report_id(), _after(next(iter(_report_ids(reports_root)), "")))
         try:
             folder.mkdir()
         except FileExistsError:
             continue
         return folder
+
+
+def _after(report_id: str) -> str:
+    """Return the next microsecond's id; empty for none."""
+    if not report_id:
+        return ""
+    return (_time_of(report_id) + timedelta(microseconds=1)).strftime(_ID_FORMAT)
 
 
 def _report_ids(reports_root: Path) -> list[str]:
@@ -195,12 +220,16 @@ def _json(value: object) -> str:
 
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    with temporary.open("w", encoding="utf-8") as file:
-        # What came from outside may hold a lone surrogate; a report that can't be written helps nobody.
-        file.write(text.encode("utf-8", "replace").decode())
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            # What came from outside may hold a lone surrogate; a report that can't be written helps nobody.
+            file.write(text.encode("utf-8", "replace").decode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

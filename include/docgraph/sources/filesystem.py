@@ -1,8 +1,8 @@
 """The watch folder: files that somebody drops become jobs.
 
 The first folder below the watch folder is the tag, else the default tag holds. `a.md.ready` says that `a.md` is complete;
-without it a file is taken once it stood still. Order: claim by rename → snapshot → enqueue → put aside; what a crash left
-claimed is taken up again, which is harmless, because the same bytes make the same job.
+without it a file is taken once somebody saw it stand still (`Stillness`). Order: claim by rename → snapshot → enqueue → put
+aside; what a crash left claimed is taken up again, which is harmless, because the same bytes make the same job.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from docgraph.formats import content_type_of
 from docgraph.intake import NewJob
 from docgraph.model.identity import is_tag, uri_for_path
 from docgraph.runtime import Runtime
+from docgraph.stores.files import explaining
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +36,21 @@ UNKNOWN_CONTENT_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A file that may be taken now; `missing` where only its marker is there."""
+    """A file in the watch folder; `missing` where only its marker is there.
+
+    `state` is another text as soon as the file is written to, moved away or replaced.
+    """
 
     path: Path
     relative: str
     marker: Path | None
+    state: str
     missing: bool = False
+
+    @property
+    def announced(self) -> bool:
+        """Whether a marker says that the file is complete."""
+        return self.marker is not None and not self.missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +60,43 @@ class Taken:
     jobs: dict[str, list[str]]
 
 
-def ready_files(watch_root: Path, settle_seconds: float) -> list[Dropped]:
-    """Return the files that are complete: announced by a marker, or unchanged for `settle_seconds` (mtime and ctime)."""
-    found = list(_visible_files(watch_root))
-    paths = {path for path, _ in found}
-    now = time.time()
-    ready: list[Dropped] = []
-    for path, changed in found:
+class Stillness:
+    """Sees which files stand still, by a clock that nobody sets.
+
+    A file's times say it only while nobody sets the wall clock: put forward, it makes half of a file look old; put back,
+    it makes a complete one look as if it came from tomorrow.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Call a file still that did not change for `seconds`."""
+        self._seconds = seconds
+        self._clock = clock
+        self._since: dict[str, float] = {}
+
+    def of(self, files: Sequence[Dropped]) -> list[Dropped]:
+        """Return those of the files that were seen in their present state for long enough; asked again and again, it learns."""
+        present = self._clock()
+        self._since = {file.state: self._since.get(file.state, present) for file in files}
+        return [file for file in files if present - self._since[file.state] >= self._seconds]
+
+
+def dropped_files(watch_root: Path) -> list[Dropped]:
+    """Return the files that lie in the watch folder, complete or not, and markers that announce nothing."""
+    found = dict(_visible_files(watch_root))
+    dropped: list[Dropped] = []
+    for path, state in found.items():
         relative = path.relative_to(watch_root).as_posix()
-        settled = now - changed >= settle_seconds
         if path.name.endswith(READY_SUFFIX):
             target = path.with_name(path.name.removesuffix(READY_SUFFIX))
-            if target not in paths and settled:
-                ready.append(Dropped(target, relative.removesuffix(READY_SUFFIX), path, missing=True))
+            if target not in found:
+                dropped.append(Dropped(target, relative.removesuffix(READY_SUFFIX), path, state, missing=True))
             continue
         marker = path.with_name(path.name + READY_SUFFIX)
-        if marker in paths:
-            ready.append(Dropped(path, relative, marker))
-        elif settled:
-            ready.append(Dropped(path, relative, None))
-    return ready
+        dropped.append(Dropped(path, relative, marker if marker in found else None, state))
+    return dropped
 
 
-def _visible_files(root: Path) -> Iterator[tuple[Path, float]]:
+def _visible_files(root: Path) -> Iterator[tuple[Path, str]]:
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
@@ -83,7 +107,8 @@ def _visible_files(root: Path) -> Iterator[tuple[Path, float]]:
                 status = path.lstat()
             except FileNotFoundError:
                 continue
-            yield path, max(status.st_mtime, status.st_ctime)
+            parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            yield path, "-".join(map(str, parts))
 
 
 def left_claimed(watch_root: Path) -> list[Path]:
@@ -92,20 +117,29 @@ def left_claimed(watch_root: Path) -> list[Path]:
     return sorted(root.iterdir()) if root.is_dir() else []
 
 
+def is_announced(watch_root: Path, files: Sequence[Dropped]) -> bool:
+    """Whether something may be taken at once: one of the files is announced, or a crash left one claimed."""
+    return any(file.announced for file in files) or bool(left_claimed(watch_root))
+
+
 def _claimed_root(watch_root: Path) -> Path:
     return watch_root.parent / "claimed"
 
 
-def take(runtime: Runtime) -> Taken:
+def take(runtime: Runtime, still: Collection[str] = ()) -> Taken:
     """Turn every complete file of the watch folder, and what a crash left claimed, into queued jobs.
 
+    Complete is what is announced, and what is still in one of the states that `Stillness` has seen for long enough.
+
     Raises:
-        StoreUnavailableError: Redis can't be reached; the files stay claimed and are taken up by the next call.
+        WorldError: Redis can't be reached, or the disk is full; the files stay claimed and are taken up by the next call.
     """
     watch_root = runtime.settings.watch_root
     claimed_root = _claimed_root(watch_root)
-    for dropped in ready_files(watch_root, runtime.config.watch.settle_seconds):
-        _claim(dropped, claimed_root / uuid.uuid4().hex)
+    for dropped in dropped_files(watch_root):
+        if dropped.announced or dropped.state in still:
+            with explaining("take", dropped.path):
+                _claim(dropped, claimed_root / uuid.uuid4().hex)
     jobs: dict[str, list[str]] = {}
     for folder in left_claimed(watch_root):
         for tag, job_id in _enqueue_folder(runtime, folder):
@@ -134,7 +168,8 @@ def _enqueue_folder(runtime: Runtime, folder: Path) -> Iterator[tuple[str, str]]
         failpoint("watch.before_enqueue")
         tag, job_id = _enqueue(runtime, path, relative)
         failpoint("watch.after_enqueue")
-        _put_aside(path, runtime.settings.watch_root.parent / "done" / relative)
+        with explaining("put aside", path):
+            _put_aside(path, runtime.settings.watch_root.parent / "done" / relative)
         yield tag, job_id
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -24,6 +24,8 @@ MESSAGE_LIMIT = 4_000
 FOREIGN_FIELD_LIMIT = 2_000
 _READ_BATCH = 1_000
 _PURGE_BATCH = 500
+#: What an entry of the stream may lie ahead of the server's clock without that clock having been put back.
+_CLOCK_TOLERANCE_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +156,17 @@ class Jobs:
         present_ms = int(seconds) * 1_000 + int(microseconds) // 1_000
         newest_ms = present_ms - int(older_than_seconds * 1_000)
         entries = self._server.call("XRANGE", keys.JOBS, "-", max(0, newest_ms), "COUNT", limit)
+        if len(entries) < limit:
+            # From tomorrow: the clock was put back, and how long they wait is not known. Waiting a day would be worse.
+            ahead = present_ms + _CLOCK_TOLERANCE_MS
+            entries = entries + self._server.call("XRANGE", keys.JOBS, ahead, "+", "COUNT", limit - len(entries))
         statuses = self._server.call_many(
             [("HGET", keys.state(fields.get("job_id", "")), "status") for _, fields in entries]
         )
         return [
-            StreamEntry(entry_id, dict(fields), (present_ms - int(entry_id.partition("-")[0])) / 1_000, status or "")
+            StreamEntry(
+                entry_id, dict(fields), max(0, present_ms - int(entry_id.partition("-")[0])) / 1_000, status or ""
+            )
             for (entry_id, fields), status in zip(entries, statuses, strict=True)
         ]
 

@@ -16,6 +16,12 @@ local function clock()
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
+-- The place of a new job among all jobs: the present microsecond, and above every job before it even where the clock was put back.
+local function next_order()
+  local last = redis.call('ZRANGE', INDEX_ALL, 0, 0, 'REV', 'WITHSCORES')
+  return whole(math.max(clock(), (tonumber(last[2]) or 0) + 1))
+end
+
 -- Values of the named fields, '' where there is none.
 local function fields(key, ...)
   local values = redis.call('HMGET', key, ...)

@@ -38,7 +38,7 @@ if queued ~= '' then
   supersede(queued, job_id, at)
 end
 
-local order = whole(clock())
+local order = next_order()
 redis.call('HSET', KEYS[1], 'v', SCHEMA_VERSION, 'job_id', job_id, 'source_uri', source_uri, 'content_type', content_type,
   'checksum', checksum, 'tag', tag, 'created_at', created_at, 'op', op, 'size', size, 'document_id', document_id,
   'order', order, 'attempt', 1, 'fence', 0, 'queued_at', at, 'supersedes', queued)

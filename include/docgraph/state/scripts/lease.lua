@@ -6,6 +6,10 @@ if action == 'acquire' and not holder then
   return 1
 end
 if holder ~= owner then
+  if redis.call('PTTL', KEYS[1]) > tonumber(milliseconds) then
+    -- The server's clock was put back: a dead holder would keep the lease until that clock has caught up.
+    redis.call('PEXPIRE', KEYS[1], milliseconds)
+  end
   return 0
 end
 if action == 'release' then

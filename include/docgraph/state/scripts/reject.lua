@@ -19,7 +19,7 @@ local job_id = ARGV[3]
 if job_id == '' or redis.call('EXISTS', STATE .. job_id) == 1 then
   job_id = ARGV[4]
 end
-local order = whole(clock())
+local order = next_order()
 redis.call('HSET', STATE .. job_id, 'v', SCHEMA_VERSION, 'job_id', job_id, 'source_uri', ARGV[6], 'content_type', ARGV[7],
   'checksum', ARGV[8], 'tag', ARGV[9], 'created_at', ARGV[10], 'op', ARGV[11], 'version', 0, 'size', 0,
   'document_id', ARGV[5], 'order', order, 'attempt', 1, 'fence', 0, 'queued_at', at, 'rejected_entry', entry)

@@ -27,7 +27,8 @@ asset `docgraph://TAG/ready` gets an event. `conclude` fails the run if a job fa
 | `vector_upsert` | vectors → staged points, seen by nobody |
 | `reconcile` | commit in one transaction, sweep, verify |
 
-Clearing a task is safe: what is done is recognised by its fingerprint and skipped. To stop work, cancel the *job*
+Clearing a task is safe: what is done is recognised by its fingerprint and skipped, and what the report had to give up is
+taken up again. To stop work, cancel the *job*
 (`ingestctl cancel JOB`), not the run: a run marked failed also skips its report, and its jobs are queued again.
 """
 

@@ -21,6 +21,7 @@ INGEST_DAG = "ingest_documents"
 #: States of a run that will still do something.
 LIVE_RUN_STATES = frozenset({"queued", "running"})
 _PAGE = 100
+_RUN_PREFIX = "ingest__"
 
 
 def ingest_run_id(tag: str, attempts: Iterable[tuple[str, int]]) -> str:
@@ -30,7 +31,12 @@ def ingest_run_id(tag: str, attempts: Iterable[tuple[str, int]]) -> str:
     exists; a job that was resumed or requeued has another attempt and so another run.
     """
     listed = "\n".join(sorted(f"{job_id}:{attempt}" for job_id, attempt in attempts))
-    return f"ingest__{tag}__{hashlib.sha256(listed.encode()).hexdigest()[:16]}"
+    return f"{_RUN_PREFIX}{tag}__{hashlib.sha256(listed.encode()).hexdigest()[:16]}"
+
+
+def is_ingest_run_id(run_id: str) -> bool:
+    """Tell whether a run id was made by `ingest_run_id`."""
+    return run_id.startswith(_RUN_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 
-from docgraph.errors import ArtifactDamagedError, DocumentError, WorldError
+from docgraph.errors import ArtifactDamagedError, DocumentError, JobNotFoundError, WorldError
 from docgraph.failpoints import failpoint
-from docgraph.model.jobs import STAGES, JobState, Outcome
+from docgraph.model.jobs import GIVEN_UP, STAGES, JobState, JobStatus, Outcome
 from docgraph.runtime import Runtime
 from docgraph.stages import build_graph, embed, extract, parse, reconcile, vector_upsert
 from docgraph.stages.work import JobLostError, Work, pipeline_fingerprint, stands_already
@@ -46,6 +46,7 @@ def claim(runtime: Runtime, run_id: str, tag: str, job_ids: Sequence[str] | None
         runtime.vectors.ensure(runtime.embedding_version)
         runtime.graph.ensure_dataset(tag, runtime.embedding_version.name)
     states = runtime.state.jobs.claim(run_id, tag=tag, job_ids=job_ids, pipeline=pipeline_fingerprint(runtime))
+    states = _with_cleared(runtime, run_id, states)
     failpoint("claim.after_claim")
     live = [state for state in states if not state.status.is_final]
     committed = runtime.graph.committed_many([state.document_id for state in live])
@@ -88,10 +89,15 @@ def run_stage(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str])
 
     Raises:
         WorldError: something outside failed; repeating the call goes on where this one stopped.
+        JobNotFoundError: Redis has lost jobs of the batch: nothing is done, and nothing is called done.
     """
-    states = [
-        s for s in runtime.state.jobs.get_many(job_ids) if runtime.state.jobs.begin_stage(s.job.job_id, run_id, stage)
-    ]
+    known = _with_cleared(runtime, run_id, runtime.state.jobs.get_many(job_ids))
+    if lost := sorted(set(job_ids) - {state.job.job_id for state in known}):
+        raise JobNotFoundError(
+            f"Redis has lost {len(lost)} of the {len(job_ids)} jobs of this task (first: {lost[0]}), so {stage} is not done. "
+            "Send their documents again; `ingestctl repair --all` brings back the rest."
+        )
+    states = [s for s in known if runtime.state.jobs.begin_stage(s.job.job_id, run_id, stage)]
     works = [Work(runtime, state, run_id, stage) for state in states]
     try:
         if stage == embed.NAME:
@@ -103,6 +109,18 @@ def run_stage(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str])
         for work in works:
             runtime.state.jobs.note_error(work.job_id, run_id, f"{stage}: {error}")
         raise
+
+
+def _with_cleared(runtime: Runtime, run_id: str, states: Sequence[JobState]) -> list[JobState]:
+    """Take up again what the run's report gave up: a task that starts after the report was cleared by somebody."""
+    cleared = {
+        state.job.job_id
+        for state in states
+        if (state.status, state.run_id, state.error_code) == (JobStatus.FAILED, run_id, GIVEN_UP)
+        and runtime.state.jobs.take_up_again(state.job.job_id, run_id)
+    }
+    again = {state.job.job_id: state for state in runtime.state.jobs.get_many(cleared)}
+    return [again.get(state.job.job_id, state) for state in states]
 
 
 def _run_one(work: Work, module: ModuleType) -> None:
@@ -200,5 +218,5 @@ def close_run(runtime: Runtime, run_id: str) -> list[JobState]:
         if not state.status.is_final and state.run_id == run_id:
             reason = state.error or f"the tasks of run {run_id} ended without finishing it; see the task log in Airflow"
             message = f"Stage {state.stage or 'claim'} did not finish: {reason}. `ingestctl resume {state.job.job_id}` tries again."
-            runtime.state.jobs.fail(state.job.job_id, run_id=run_id, code="stage_failed", message=message)
+            runtime.state.jobs.fail(state.job.job_id, run_id=run_id, code=GIVEN_UP, message=message)
     return runtime.state.jobs.jobs_of_run(run_id)

@@ -10,7 +10,7 @@ from contract.state_helpers import RUN, TAG, assert_consistent, in_status, new_j
 
 from docgraph.errors import IllegalTransitionError, JobNotFoundError
 from docgraph.model.identity import document_id
-from docgraph.model.jobs import JobStatus, Operation, Outcome, new_job_id
+from docgraph.model.jobs import GIVEN_UP, JobStatus, Operation, Outcome, new_job_id
 from docgraph.state import Checkpoint, State, keys
 
 ALL = list(JobStatus)
@@ -487,3 +487,60 @@ def test_a_job_that_a_newer_docgraph_wrote_is_refused(state: State, raw: redis.R
     with pytest.raises(Exception, match="upgrade this process"):
         state.jobs.get(job_id)
     raw.hset(keys.state(job_id), "v", 1)
+
+
+def given_up(state: State, run_id: str = RUN, code: str = GIVEN_UP) -> str:
+    """Return a job that its run has failed with this code."""
+    job_id = running(state, run_id)
+    assert state.jobs.fail(job_id, run_id=run_id, code=code, message="Airflow gave up.")
+    return job_id
+
+
+def test_a_run_takes_up_again_what_its_report_gave_up_as_the_next_attempt(state: State) -> None:
+    job_id = given_up(state)
+    state.jobs.set_report([job_id], "reports/1")
+    assert state.jobs.take_up_again(job_id, RUN)
+    found = state.jobs.get(job_id)
+    assert (found.status, found.attempt, found.run_id, found.error, found.report) == (
+        JobStatus.RUNNING,
+        2,
+        RUN,
+        "",
+        "",
+    )
+    assert state.jobs.take_up_again(job_id, RUN), "asked again, it is so already"
+    assert state.jobs.get(job_id).attempt == 2
+    assert state.jobs.complete(job_id, RUN, Outcome.CREATED, {})
+
+
+@pytest.mark.parametrize("status", [each for each in ALL if each not in LIVE])
+def test_nothing_else_is_taken_up_again(state: State, status: JobStatus) -> None:
+    job_id = in_status(state, status)
+    assert not state.jobs.take_up_again(job_id, RUN)
+    assert state.jobs.get(job_id).status is status
+
+
+def test_only_the_run_that_gave_a_job_up_takes_it_up_again(state: State) -> None:
+    job_id = given_up(state)
+    assert not state.jobs.take_up_again(job_id, "another-run")
+
+
+def test_what_newer_content_has_overtaken_is_not_taken_up_again(state: State) -> None:
+    job_id = given_up(state)
+    state.jobs.enqueue(new_job(state.jobs.get(job_id).job.source_uri, "f" * 64))
+    assert not state.jobs.take_up_again(job_id, RUN)
+    assert state.jobs.get(job_id).status is JobStatus.FAILED
+
+
+def test_a_run_owes_a_report_from_the_end_of_a_job_until_the_report_is_there(state: State) -> None:
+    job_id = given_up(state)
+    assert state.jobs.unreported_runs(10) == {RUN: TAG}
+    state.jobs.set_report([job_id], "reports/1")
+    assert state.jobs.unreported_runs(10) == {}
+
+
+def test_jobs_that_no_run_has_held_owe_no_report(state: State) -> None:
+    job_id = queued(state)
+    state.jobs.cancel(job_id, "not wanted any more")
+    running(state)
+    assert state.jobs.unreported_runs(10) == {}

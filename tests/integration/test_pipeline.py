@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from docgraph import intake, pipeline, publishing
+from docgraph.errors import JobNotFoundError
 from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import document_id
@@ -172,3 +173,43 @@ def test_a_lost_point_makes_the_dataset_not_ready(
     verdict = runtime.state.readiness.get(tag)
     assert verdict is not None
     assert "missing_vectors" in verdict["reasons"]
+
+
+@pytest.mark.task("6.2")
+def test_what_a_run_gave_up_is_done_when_its_task_is_cleared(
+    runtime: Runtime, version: EmbeddingVersion, tag: str
+) -> None:
+    snapshot = runtime.snapshots.put_stream([_document(3).encode()])
+    (enqueued,) = intake.accept(runtime, [NewJob("upload:///guide.md", tag, snapshot.sha256, size=snapshot.size)])
+    run_id = f"test-{uuid.uuid4().hex}"
+    (batch,) = pipeline.claim(runtime, run_id, tag, [enqueued.job_id])
+    pipeline.run_stage(runtime, "parse", run_id, batch)
+    assert publishing.publish(runtime, run_id, tag).failed == 1
+    given_up = runtime.state.jobs.get(enqueued.job_id)
+    assert (given_up.status, given_up.error_code) == (JobStatus.FAILED, "stage_failed")
+
+    for stage in STAGES[1:]:
+        pipeline.run_stage(runtime, stage, run_id, batch)
+    published = publishing.publish(runtime, run_id, tag)
+    assert (published.failed, published.ready) == (0, True), published.sentence
+    state = runtime.state.jobs.get(enqueued.job_id)
+    assert (state.status, state.outcome, state.attempt) == (JobStatus.COMPLETED, "created", 2)
+    assert _is_in_step(runtime, version, tag)
+
+
+@pytest.mark.task("6.2")
+def test_a_cleared_claim_takes_up_what_its_run_gave_up(runtime: Runtime, version: EmbeddingVersion, tag: str) -> None:
+    snapshot = runtime.snapshots.put_stream([_document(3).encode()])
+    (enqueued,) = intake.accept(runtime, [NewJob("upload:///guide.md", tag, snapshot.sha256, size=snapshot.size)])
+    run_id = f"test-{uuid.uuid4().hex}"
+    claimed = pipeline.claim(runtime, run_id, tag, [enqueued.job_id])
+    pipeline.close_run(runtime, run_id)
+    assert pipeline.claim(runtime, run_id, tag, [enqueued.job_id]) == claimed == [[enqueued.job_id]]
+    assert runtime.state.jobs.get(enqueued.job_id).status is JobStatus.RUNNING
+
+
+@pytest.mark.task("6.2")
+def test_a_stage_whose_jobs_redis_has_lost_is_not_called_done(runtime: Runtime) -> None:
+    lost = str(uuid.uuid4())
+    with pytest.raises(JobNotFoundError, match=rf"lost 1 of the 1 jobs .*{lost}.* Send their documents again"):
+        pipeline.run_stage(runtime, "parse", "run", [lost])

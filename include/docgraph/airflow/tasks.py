@@ -30,6 +30,9 @@ RETRY_POLICY = ExceptionRetryPolicy(
         ),
         RetryRule(exception="docgraph.errors.DatasetVersionsError", action=RetryAction.FAIL, reason="it was given up"),
         RetryRule(
+            exception="docgraph.errors.JobNotFoundError", action=RetryAction.FAIL, reason="send the documents again"
+        ),
+        RetryRule(
             exception="docgraph.errors.StaleAttemptError",
             action=RetryAction.RETRY,
             retry_delay=timedelta(seconds=1),

@@ -12,6 +12,9 @@ from enum import StrEnum
 #: The stages in order; `pipeline.py` binds them to functions.
 STAGES = ("parse", "extract", "build_graph", "embed", "vector_upsert", "reconcile")
 
+#: Error code of a job that the report of its run had to give up, because Airflow had given up its tasks.
+GIVEN_UP = "stage_failed"
+
 
 class JobStatus(StrEnum):
     """Where a job stands. `completed` is final; `failed` and `cancelled` are left only by a resume."""

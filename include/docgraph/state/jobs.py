@@ -14,7 +14,7 @@ from typing import Any
 
 from docgraph.errors import ConfigurationError, IllegalTransitionError, JobNotFoundError
 from docgraph.model.identity import document_id, is_tag
-from docgraph.model.jobs import Job, JobState, JobStatus, Operation, Outcome, new_job_id, now
+from docgraph.model.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation, Outcome, new_job_id, now
 from docgraph.state import keys
 from docgraph.state.server import Argument, Server
 
@@ -237,6 +237,20 @@ class Jobs:
                 if run_id and status in {JobStatus.RUNNING, JobStatus.PAUSED}:
                     runs.setdefault(run_id, []).append(job_id)
         return runs
+
+    def unreported_runs(self, limit: int) -> dict[str, str]:
+        """Return the runs of the newest `limit` ended jobs that are in no report yet, newest first, each with its tag."""
+        job_ids = self._server.call("ZREVRANGE", keys.INDEX_FINISHED, 0, limit - 1)
+        answers = self._server.call_many([("HMGET", keys.state(each), "run_id", "tag", "report") for each in job_ids])
+        return {run_id: tag for run_id, tag, report in answers if run_id and tag and not report}
+
+    def take_up_again(self, job_id: str, run_id: str) -> bool:
+        """Let a run go on with a job that its own report had to give up (`stage_failed`), as the job's next attempt.
+
+        That is what clearing a failed task in Airflow asks for. False: the job is not such a one, or newer content of
+        its document is queued.
+        """
+        return bool(self._server.script("take_up_again", [keys.state(job_id)], (now(), job_id, run_id, GIVEN_UP)))
 
     def claim(
         self, run_id: str, *, tag: str, job_ids: Sequence[str] | None, limit: int = 1_000, pipeline: str = ""

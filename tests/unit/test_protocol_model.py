@@ -20,8 +20,9 @@ NEEDED = {
     "cancelled_deletes_nothing": "content that flips back",
     "superseded_is_refused": "content that flips back",
     "base_is_compared": "content that flips back",
-    "readers_wait_for_stillness": "a reader meanwhile",
-    "readers_join_with_the_generation": "a reader meanwhile",
+    "owner_is_compared": "two attempts, a request timed out and Redis lost",
+    "readers_wait_for_stillness": "a reader by words",
+    "readers_join_with_the_generation": "a reader by meaning",
 }
 
 

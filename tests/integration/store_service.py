@@ -61,14 +61,15 @@ def watch_root(service: Sidecar) -> Path:
 def ingest(runtime: Runtime, version: EmbeddingVersion, tag: str) -> Ingest:
     """Bring documents (name → text, or None to delete) through all stages in one run; returns the jobs' last states."""
 
-    def run(**documents: str | None) -> list[JobState]:
+    def run(**documents: str | bytes | None) -> list[JobState]:
         news = []
         for name, content in documents.items():
             uri = f"upload:///{name}.md"
             if content is None:
                 news.append(NewJob(uri, tag, op=Operation.DELETE))
                 continue
-            snapshot = runtime.snapshots.put_stream([content.encode()])
+            data = content.encode() if isinstance(content, str) else content
+            snapshot = runtime.snapshots.put_stream([data])
             news.append(NewJob(uri, tag, snapshot.sha256, size=snapshot.size))
         ids = [enqueued.job_id for enqueued in intake.accept(runtime, news)]
         run_id = f"test-{uuid.uuid4().hex}"

@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from integration.store_service import Ingest, ingest
 
 from docgraph import intake, pipeline, publishing
 from docgraph.errors import JobNotFoundError
 from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import document_id
-from docgraph.model.jobs import STAGES, JobState, JobStatus, Operation
+from docgraph.model.jobs import STAGES, JobStatus
 from docgraph.parity.compare import compare_dataset
 from docgraph.reporting import read_report
 from docgraph.runtime import Runtime
 
-Ingest = Callable[..., list[JobState]]
-
-
-@pytest.fixture
-def ingest(runtime: Runtime, tag: str) -> Ingest:
-    """Bring documents (name → text, or None to delete) through all stages in one run; returns the jobs' last states."""
-
-    def run(**documents: str | bytes | None) -> list[JobState]:
-        news = []
-        for name, content in documents.items():
-            uri = f"upload:///{name}.md"
-            if content is None:
-                news.append(NewJob(uri, tag, op=Operation.DELETE))
-                continue
-            data = content.encode() if isinstance(content, str) else content
-            snapshot = runtime.snapshots.put_stream([data])
-            news.append(NewJob(uri, tag, snapshot.sha256, size=snapshot.size))
-        ids = [enqueued.job_id for enqueued in intake.accept(runtime, news)]
-        run_id = f"test-{uuid.uuid4().hex}"
-        for batch in pipeline.claim(runtime, run_id, tag, ids):
-            for stage in STAGES:
-                pipeline.run_stage(runtime, stage, run_id, batch)
-        return runtime.state.jobs.get_many(ids)
-
-    return run
+__all__ = ["ingest"]
 
 
 def _document(sections: int, *, changed: int | None = None) -> str:

@@ -39,7 +39,7 @@ class Failpoints:
         """Let every process pass from now on; what is stopped stays stopped."""
         self._file.unlink(missing_ok=True)
 
-    def stopped_at(self, name: str, seconds: float = 90) -> int:
+    def stopped_at(self, name: str, seconds: float = 180) -> int:
         """Wait until a process has stopped at the place; return its id."""
 
         def found() -> int | None:

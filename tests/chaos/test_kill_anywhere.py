@@ -24,7 +24,7 @@ from docgraph.runtime import Runtime
 RECOVERY_SECONDS = 240.0
 Harm = Callable[[str, str], Landing]
 
-pytestmark = [pytest.mark.task("6.2"), pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.task("6.2"), pytest.mark.timeout(600)]
 
 #: Place → what arms it, and the sections of the document. Four batches and a half where embedding is the subject; else two,
 #: neither of them small enough for the embedder's lane of queries.

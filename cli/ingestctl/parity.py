@@ -178,8 +178,8 @@ def verification(found: Mapping[str, Any]) -> Iterable[RenderableType]:
         yield Text(text, style="red")
     if found["served_version"] != found["embedding_version"]:
         yield Text(
-            f"  the dataset uses embedding version {found['embedding_version']}, the embeddings server makes "
-            f"{found['served_version']}: start it with the dataset's model",
+            f"  the dataset uses embedding version {found['embedding_version']}, the embedding servers make "
+            f"{found['served_version']}: start one with the dataset's model, or `ingestctl reembed --tag={found['tag']}`",
             style="red",
         )
 

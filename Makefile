@@ -6,8 +6,9 @@ SHELL := /bin/bash
 
 PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m docgraph_local
+WITH_STACK := eval "$$($(STACK) env)" &&
 
-.PHONY: help setup up down status env logs clean preflight check test test-phase-6 prove chaos demo
+.PHONY: help setup up down status env logs clean preflight check test test-phase-6 prove chaos bench demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,10 @@ prove: setup ## Check the commit protocol: millions of interleavings (minutes)
 
 chaos: setup ## Kill every process at every named place of a run (about an hour)
 	@$(PYTHON_IN_VENV) -m pytest tests/chaos -m "matrix or not matrix"
+
+bench: up ## Seed 50,000 made-up sections and measure how fast they are searched (minutes)
+	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/seed_synthetic.py --tag bench --once
+	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/bench_search.py --tag bench --http --p50 60 --p95 150
 
 demo: up ## Show the whole way of a document, from file to answer
 	@$(PYTHON_IN_VENV) -m docgraph_local.demo

@@ -85,11 +85,15 @@ def main() -> None:
     parser.add_argument("--tag", required=True)
     parser.add_argument("--documents", type=int, default=500)
     parser.add_argument("--sections", type=int, default=100, help="sections of each document")
+    parser.add_argument("--once", action="store_true", help="change nothing where the dataset has documents")
     options = parser.parse_args()
     start = time.monotonic()
     with Runtime.load() as runtime:
         version = runtime.embedding_version
         runtime.graph.ensure_schema()
+        if options.once and runtime.graph.counts(options.tag)["documents"]:
+            print(f"{options.tag} is there already")
+            return
         runtime.graph.ensure_dataset(options.tag, version.name)
         runtime.vectors.ensure(version)
         for number in range(options.documents):

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from docgraph.model.jobs import STAGES
+
 SCHEMA_VERSION = 2
+_ORDER = ("claim", *STAGES, "report")
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,15 @@ class Matrix:
     def add(self, landing: Landing) -> None:
         """Take a landing in and write both files."""
         self._cells[landing.place, landing.victim] = landing
-        cells = [self._cells[key] for key in sorted(self._cells)]
+        cells = sorted(self._cells.values(), key=_place_in_run)
         self._folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"schema_version": SCHEMA_VERSION, "cells": [asdict(cell) for cell in cells]}, indent=2)
         (self._folder / "matrix.json").write_text(text + "\n", encoding="utf-8")
         (self._folder / "matrix.md").write_text(_markdown(cells), encoding="utf-8")
+
+
+def _place_in_run(cell: Landing) -> tuple[int, str, str]:
+    return _ORDER.index(cell.place.partition(".")[0]), cell.place, cell.victim
 
 
 def _markdown(cells: list[Landing]) -> str:

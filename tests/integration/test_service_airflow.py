@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 import redis
 
-from docgraph import intake
+from docgraph import intake, pipeline
 from docgraph.airflow_api import INGEST_DAG, LIVE_RUN_STATES, AirflowApi, ingest_run_id
 from docgraph.errors import ConfigurationError, StoreUnavailableError
 from docgraph.intake import NewJob
@@ -119,3 +119,21 @@ def test_a_job_that_is_lost_too_often_fails_with_that_reason_and_a_report(
     assert (state.status, state.error_code) == (JobStatus.FAILED, "run_lost")
     assert f"lost-last-{tag} is gone from Airflow" in state.error
     wait_until(lambda: bool(jobs.get(job_id).report), "the report on the lost run is written")
+
+
+def test_a_run_that_ended_without_its_report_gets_it_from_the_sidecar(
+    airflow: AirflowApi, runtime: Runtime, tag: str
+) -> None:
+    new = NewJob("upload:///guide.md", tag, snapshot(runtime))
+    first = ended(runtime, intake.accept(runtime, [new])[0].job_id)
+    wait_until(lambda: airflow.run_state(INGEST_DAG, first.run_id) not in LIVE_RUN_STATES, "the run has ended")
+    # Settled at once as unchanged, in the name of a run whose report is over.
+    job_id = intake.accept(runtime, [new])[0].job_id
+    assert pipeline.claim(runtime, first.run_id, tag, [job_id]) == []
+    runtime.state.readiness.set(tag, {"ready": "unknown"})
+    wait_until(lambda: bool(runtime.state.jobs.get(job_id).report), "the report that the run owes is written")
+    state = runtime.state.jobs.get(job_id)
+    assert (state.status, state.outcome, state.attempt) == (JobStatus.COMPLETED, "unchanged", 1)
+    readiness = runtime.state.readiness.get(tag)
+    assert readiness is not None
+    assert readiness["ready"] == "true"

@@ -8,13 +8,14 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from docgraph.model.content_types import CONTENT_TYPES
-from docgraph.model.identity import uri_for_path
+from docgraph.model.identity import canonical_source_uri, uri_for_path
 from ingestctl.errors import CommandError
 from ingestctl.text import printable
 
@@ -22,6 +23,7 @@ from ingestctl.text import printable
 MAX_ADDRESS = 2000
 UPLOAD_PREFIX = "upload:///"
 CHUNK_BYTES = 1 << 20
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SUPPORTED = ", ".join(CONTENT_TYPES)
 
 
@@ -65,11 +67,15 @@ def select(arguments: Sequence[str], base: Path, *, delete: bool = False) -> Sel
     """Expand files, folders and patterns into documents with an address each.
 
     Folders give their files with a known extension, recursively, without hidden ones and without following links to folders.
-    With `delete` a path need not exist: the address is what is deleted.
+    With `delete` a path need not exist, and it may be an address: what came in another way is deleted by that.
     """
     documents: dict[str, LocalDocument] = {}
     rejected: list[Rejected] = []
     for argument in arguments:
+        if delete and _ADDRESS.match(argument):
+            uri = canonical_source_uri(argument)
+            documents.setdefault(uri, LocalDocument(Path(argument), argument, uri, ""))
+            continue
         try:
             paths = _expand(argument, delete=delete)
         except FileError as error:

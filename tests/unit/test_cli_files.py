@@ -160,6 +160,13 @@ def test_what_is_deleted_need_not_exist_any_more(base: Path) -> None:
     assert selection.rejected == ()
 
 
+def test_an_address_is_deleted_as_it_is_and_is_no_path_otherwise(base: Path) -> None:
+    addresses = ["fs://ingest/watch/docs/a b.md", "FS://ingest/watch/docs/a%20b.md", "https://example.org/x"]
+    selection = select(addresses, base, delete=True)
+    assert [d.source_uri for d in selection.documents] == ["fs://ingest/watch/docs/a%20b.md", "https://example.org/x"]
+    assert codes(select(addresses[:1], base)) == ["not_found"]
+
+
 def test_the_hash_of_a_file_of_many_pieces_is_the_hash_of_its_bytes(base: Path) -> None:
     path = write(base / "a.md", "0123456789" * 300_000)
     assert sha256_of(read_chunks(path)) == hashlib.sha256(path.read_bytes()).hexdigest()

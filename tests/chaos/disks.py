@@ -64,7 +64,8 @@ def small_disk(folder: Path, stack: Stack, program: str | None = None) -> Iterat
                 stack.await_ready(program, 90)
             with _restarted(stack, program):
                 for entry in Path(beneath).iterdir():
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                    # The links to the latest reports point to folders.
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
                 _copy(folder, beneath)
                 # Lazily: the program holds files there until it is killed.
                 _run("umount", "--lazy", str(folder))

@@ -152,7 +152,7 @@ class SectionReply(Reply):
 class NearbyPlace(BaseModel):
     """A place near a section, and by what it is near."""
 
-    relation: str = Field(description="previous, next, shared_entities or link.")
+    relation: str = Field(description="previous, next, parent, shared_entities or link.")
     why: str
     section_id: str | None = Field(description="None for a linked document as a whole.")
     document: str

@@ -82,8 +82,9 @@ def add_tools(server: MCPServer, service: Service) -> None:
     def neighbours(section_id: SectionId) -> Annotated[CallToolResult, NeighboursReply]:
         """Show what stands near a section in the knowledge graph.
 
-        The sections before and after it, sections elsewhere that speak of the same rare things (commands, options, API
-        names, error codes), and the documents it links to, each with the reason. Use it to gather context around a hit.
+        The sections before and after it, the one of the heading around it, sections elsewhere that speak of the same rare
+        things (commands, options, API names, error codes), and the documents it links to, each with the reason. Use it to
+        gather context around a hit.
         """
         graph = runtime.graph
         hit, related = passages.near(graph, section_id)

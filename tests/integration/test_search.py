@@ -63,7 +63,7 @@ class Dataset:
     def write(
         self,
         uri: str,
-        sections: Sequence[tuple[str, str]],
+        sections: Sequence[tuple[str | tuple[str, ...], str]],
         *,
         title: str = "",
         deleted: bool = False,
@@ -72,14 +72,15 @@ class Dataset:
         document, engines = self.document_id(uri), self.engines
         before = engines.graph.committed(document)
         fence = before.fence + 1
-        vectors = engines.embedder.first.embed([embedded_text((heading,), text) for heading, text in sections])
+        pathed = [((heading,) if isinstance(heading, str) else heading, text) for heading, text in sections]
+        vectors = engines.embedder.first.embed([embedded_text(path, text) for path, text in pathed])
         rows, points = [], []
-        for position, ((heading, text), vector) in enumerate(zip(sections, vectors, strict=True)):
-            occurrence = list(sections[:position]).count((heading, text))
-            section = identity.section_id(document, (heading,), text, occurrence)
-            hashed = identity.text_hash((heading,), text)
+        for position, ((path, text), vector) in enumerate(zip(pathed, vectors, strict=True)):
+            occurrence = pathed[:position].count((path, text))
+            section = identity.section_id(document, path, text, occurrence)
+            hashed = identity.text_hash(path, text)
             targets = tuple((self.document_id(link), link, "", "see") for link in links) if position == 0 else ()
-            rows.append(SectionRow(section, (heading,), text, hashed, occurrence, "max active runs", (), (), targets))
+            rows.append(SectionRow(section, path, text, hashed, occurrence, "max active runs", (), (), targets))
             points.append(Point(section, document, self.tag, vector, hashed, identity.vector_hash(vector)))
         ids = [row.section_id for row in rows]
         if points:
@@ -99,6 +100,7 @@ class Dataset:
             properties={
                 "title": title or uri,
                 "content_type": "text/markdown",
+                "levels": [len(path) for path, _ in pathed],
                 "anchors": [f"a{i}" for i in range(len(ids))],
             },
             deleted=deleted,
@@ -201,6 +203,35 @@ def test_related_places_come_with_their_reason(handbook: Dataset) -> None:
     related = handbook.search("What closes the gate?").evidence[0].related
     assert [(r.relation, r.heading_path) for r in related if r.relation == "next"] == [("next", ("Concurrency",))]
     assert [r.source_uri for r in related if r.relation == "link"] == ["upload:///ops/backup.md"]
+
+
+def test_the_section_of_the_heading_around_a_hit_is_its_parent(data: Dataset) -> None:
+    guide, linux = ("Guide",), ("Guide", "Linux")
+    data.write(
+        "upload:///guide.md",
+        [
+            (guide, "What this guide is for."),
+            (linux, "Penguins and their packages."),
+            ((*linux, "Kernel"), "The kernel of a penguin is compiled at night."),
+            ((*linux, "Shell"), "A shell protects the turtle."),
+            (("Guide", "Plan 9", "Rio"), "Rio draws windows on a bit map."),
+        ],
+    )
+
+    def around(question: str) -> list[tuple[str, tuple[str, ...]]]:
+        related = data.search(question, limit=1).evidence[0].related
+        return [(r.relation, r.heading_path) for r in related if r.relation in ("previous", "next", "parent")]
+
+    assert around("shell of the turtle") == [
+        ("previous", (*linux, "Kernel")),
+        ("next", ("Guide", "Plan 9", "Rio")),
+        ("parent", linux),
+    ]
+    # The parent is named once, although it is also the section before.
+    assert around("penguin kernel compiled at night") == [("next", (*linux, "Shell")), ("parent", linux)]
+    # The heading in between has no text of its own: the nearest one that has stands for it.
+    assert around("Rio draws windows")[-1] == ("parent", guide)
+    assert around("what is this guide for") == [("next", linux)]
 
 
 def test_a_deleted_document_is_gone_even_while_its_vectors_are_still_there(handbook: Dataset) -> None:

@@ -1,15 +1,16 @@
-"""What stands near the hits in the graph, each with its reason: neighbours, shared entities, linked documents.
+"""What stands near the hits in the graph, each with its reason: neighbours, parent, shared entities, linked documents.
 
 What is found here is offered beside the evidence and never changes its order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from docgraph.retrieval.answer import Related
 from docgraph.retrieval.validated import Hit
 from docgraph.stores.graph import GraphStore
+from docgraph.stores.graph.reading import SectionText
 
 #: Related places of each kind a hit carries at most.
 PER_KIND = 3
@@ -21,37 +22,55 @@ def expand(reader: GraphStore, hits: Sequence[Hit]) -> dict[str, tuple[Related, 
     if not ids:
         return {}
     found: dict[str, list[Related]] = {i: [] for i in ids}
-    _add_neighbours(reader, hits, found)
+    _add_places_around(reader, hits, found)
     _add_shared_entities(reader, hits, found)
     _add_links(reader, hits, found)
     return {i: tuple(related) for i, related in found.items()}
 
 
-def _add_neighbours(reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]]) -> None:
-    near = [
-        (hit, relation, neighbour)
-        for hit in hits
-        for relation, neighbour in (("previous", hit.member.previous_id), ("next", hit.member.next_id))
-        if neighbour is not None
-    ]
-    sections = reader.sections(sorted({neighbour for _, _, neighbour in near}))
-    for hit, relation, neighbour in near:
-        section = sections.get(neighbour)
-        if section is None:
-            continue
-        word = "before" if relation == "previous" else "after"
-        found[hit.section.section_id].append(
-            Related(
-                relation=relation,
-                section_id=neighbour,
-                document_id=hit.document.document_id,
-                document=hit.document.title,
-                source_uri=hit.document.source_uri,
-                heading_path=section.heading_path,
-                anchor="",
-                why=f"the section {word} this one",
-            )
-        )
+def _add_places_around(reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]]) -> None:
+    """Add the sections before and after each hit and the one of the heading around it, each once."""
+    places = [(hit.section.section_id, hit.document.document_id, hit.member.position) for hit in hits]
+    above = reader.sections_above(places)
+    beside = {neighbour for hit in hits for neighbour in (hit.member.previous_id, hit.member.next_id) if neighbour}
+    sections = reader.sections(sorted(beside.union(*above.values())))
+    for hit in hits:
+        parent = _parent(hit, above.get(hit.section.section_id, ()), sections)
+        around: list[tuple[str, str | None, str]] = [
+            ("previous", hit.member.previous_id, "the section before this one"),
+            ("next", hit.member.next_id, "the section after this one"),
+        ]
+        if parent is not None:
+            why = f"the section above this one, “{sections[parent].heading_path[-1]}”"
+            around = [*(place for place in around if place[1] != parent), ("parent", parent, why)]
+        for relation, section_id, why in around:
+            section = sections.get(section_id or "")
+            if section is not None:
+                found[hit.section.section_id].append(_related(relation, hit, section, why))
+
+
+def _parent(hit: Hit, above: Sequence[str], sections: Mapping[str, SectionText]) -> str | None:
+    """Return the nearest section whose heading path is the beginning of the hit's; a heading without text has none."""
+    path = hit.section.heading_path
+    for section_id in above:
+        section = sections.get(section_id)
+        length = len(section.heading_path) if section else 0
+        if section and 0 < length < len(path) and path[:length] == section.heading_path:
+            return section_id
+    return None
+
+
+def _related(relation: str, hit: Hit, section: SectionText, why: str) -> Related:
+    return Related(
+        relation=relation,
+        section_id=section.section_id,
+        document_id=hit.document.document_id,
+        document=hit.document.title,
+        source_uri=hit.document.source_uri,
+        heading_path=section.heading_path,
+        anchor="",
+        why=why,
+    )
 
 
 def _add_shared_entities(reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]]) -> None:

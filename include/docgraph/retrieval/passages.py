@@ -92,7 +92,7 @@ def read_section(reader: GraphStore, section_id: str) -> Hit:
 
 
 def near(reader: GraphStore, section_id: str) -> tuple[Hit, tuple[Related, ...]]:
-    """Return a section and what stands near it in the graph: neighbours, shared entities, linked documents.
+    """Return a section and what stands near it in the graph: neighbours, parent, shared entities, linked documents.
 
     Raises:
         SectionNotFoundError: no generation contains it.

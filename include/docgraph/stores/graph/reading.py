@@ -97,6 +97,15 @@ _DOCUMENTS_MATCHING = (
     "MATCH (d:Document {tag: $tag}) WHERE ($prefix IS NULL OR d.source_uri STARTS WITH $prefix) "
     "AND ($content_type IS NULL OR d.content_type = $content_type) RETURN d.id AS id ORDER BY id"
 )
+# The chain of ever deeper levels in front of each place, nearest last, in one pass over the list.
+_ABOVE = (
+    "UNWIND $places AS place MATCH (d:Document {id: place[1]}) "
+    "WITH place[0] AS id, place[2] AS position, d.generation AS generation, d.levels AS levels "
+    "WHERE levels IS NOT NULL AND generation[position] = id "
+    "WITH id, generation, reduce(chain = [], i IN range(0, position - 1) | CASE WHEN levels[i] < levels[position] "
+    "THEN [j IN chain WHERE levels[j] < levels[i]] + [i] ELSE chain END) AS chain "
+    "RETURN id AS section_id, [i IN chain | generation[i]] AS above"
+)
 _LINKED = (
     "UNWIND $ids AS id MATCH (s:Section {id: id}) MATCH (d:Source {id: s.document_id}) "
     "MATCH (d)-[l:LINKS_TO {section_id: id}]->(t:Document) WHERE t.id <> d.id "
@@ -293,6 +302,15 @@ class Reading(Base):
         """Return the ids of the dataset's live documents whose address starts so and whose content type is this."""
         rows = self._read(_DOCUMENTS_MATCHING, tag=tag, prefix=source_prefix, content_type=content_type)
         return [row["id"] for row in rows]
+
+    def sections_above(self, places: Sequence[tuple[str, str, int]]) -> dict[str, tuple[str, ...]]:
+        """Return for each (section, document, position) the sections of ever higher levels in front of it, nearest first.
+
+        The section of the heading around it is among them if that heading has text of its own; heading paths tell which.
+        What no longer stands at its position is left out.
+        """
+        rows = self._read(_ABOVE, places=[list(place) for place in places])
+        return {row["section_id"]: tuple(reversed(row["above"])) for row in rows}
 
     def linked_documents(self, section_ids: Sequence[str], limit: int = 100) -> list[LinkedDocument]:
         """Return the live documents that the sections link to."""

@@ -152,6 +152,30 @@ def test_nothing_that_is_typed_breaks_a_search_or_leaves_the_dataset(fuzzed: Dat
     assert all(hit.score > 0 for hit in hits)
 
 
+@given(text=hostile, heading=hostile | st.sampled_from(["guide", "GUIDE", "uid"]))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_heading_that_is_typed_breaks_a_search_or_widens_it(fuzzed: Dataset, text: str, heading: str) -> None:
+    mine = fuzzed.document_id("upload:///a.md")
+    within = {hit.section_id for hit in fuzzed.graph.fulltext(fuzzed.tag, text, 100)}
+    found = fuzzed.graph.fulltext(fuzzed.tag, text, 100, heading=heading, document_ids=[mine, "unknown"])
+    assert {hit.section_id for hit in found} <= within
+    # "Guide" is the heading of all of them.
+    if heading.isascii() and heading.lower() not in "guide":
+        assert found == []
+
+
+@given(
+    prefix=hostile | st.sampled_from(["upload:", "upload:///a", "%", "upload:///.*"]), content_type=st.none() | hostile
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_address_and_no_content_type_that_is_typed_chooses_a_document_it_does_not_name(
+    fuzzed: Dataset, prefix: str, content_type: str | None
+) -> None:
+    chosen = fuzzed.graph.documents_matching(fuzzed.tag, source_prefix=prefix, content_type=content_type)
+    names_it = "upload:///a.md".startswith(prefix) and content_type in (None, "text/markdown")
+    assert chosen == ([fuzzed.document_id("upload:///a.md")] if names_it else [])
+
+
 @pytest.mark.parametrize(
     "text",
     [

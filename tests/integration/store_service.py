@@ -60,6 +60,11 @@ def watch_root(service: Sidecar) -> Path:
 @pytest.fixture
 def ingest(runtime: Runtime, version: EmbeddingVersion, tag: str) -> Ingest:
     """Bring documents (name → text, or None to delete) through all stages in one run; returns the jobs' last states."""
+    return bring(runtime, tag)
+
+
+def bring(runtime: Runtime, tag: str) -> Ingest:
+    """Return what brings documents of a dataset through all stages, as the fixture `ingest` does."""
 
     def run(**documents: str | bytes | None) -> list[JobState]:
         news = []

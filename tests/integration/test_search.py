@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
+from integration.store_service import bring
 
 from docgraph.config import DatasetConfig, IngestConfig, SampleQuery
 from docgraph.embedding import EmbeddingServers
@@ -152,6 +153,56 @@ def handbook(data: Dataset) -> Dataset:
     return data
 
 
+REFERENCE = """# Reference
+
+## Limits
+
+The setting max_active_runs says how many of them work at once.
+
+## Options of the scheduler
+
+With `--skip-serve-logs` no server for logs is started beside it.
+
+## fs.readFile
+
+Gives the content of what is named. The callback gets an error, or the bytes.
+
+## fs.writeFile
+
+Replaces the content of what is named.
+
+## json.JSONEncoder.encode
+
+Gives the text for a value.
+
+## json.JSONDecoder.decode
+
+Gives the value for a text.
+
+## Error E1101
+
+The member is not there. See E1102 for one that is called wrongly.
+
+## Certificates
+
+`ERR_TLS_CERT_ALTNAME_INVALID` says that the certificate names another host.
+
+## Containers
+
+A std::vector keeps its elements side by side.
+"""
+
+
+@pytest.fixture(scope="session")
+def reference(session_runtime: Runtime, engines: Engines) -> Iterator[str]:
+    """A page of names and codes, brought in by the pipeline itself; the tag of its dataset."""
+    tag = f"t-{secrets.token_hex(6)}"
+    ingest = bring(session_runtime, tag)
+    ingest(reference=REFERENCE)
+    yield tag
+    ingest(reference=None)
+
+
 def test_a_question_brings_the_section_that_answers_it_with_reasons(handbook: Dataset) -> None:
     answer = handbook.search("What happens when a store is overloaded?")
     first = answer.evidence[0]
@@ -170,6 +221,34 @@ def test_a_question_in_other_words_is_answered_by_meaning(handbook: Dataset) -> 
 def test_an_identifier_is_found_in_any_spelling(handbook: Dataset) -> None:
     for query in ("max_active_runs", "maxActiveRuns"):
         assert handbook.search(query).evidence[0].heading_path == ("Concurrency",)
+
+
+@pytest.mark.parametrize(
+    ("query", "heading"),
+    [
+        ("max_active_runs", "Limits"),
+        ("active_runs", "Limits"),
+        ("--skip-serve-logs", "Options of the scheduler"),
+        ("skip-serve-logs", "Options of the scheduler"),
+        ("serve logs", "Options of the scheduler"),
+        ("fs.readFile", "fs.readFile"),
+        ("readFile", "fs.readFile"),
+        ("read file", "fs.readFile"),
+        ("json.JSONEncoder.encode", "json.JSONEncoder.encode"),
+        ("JSONEncoder.encode", "json.JSONEncoder.encode"),
+        ("JSONEncoder", "json.JSONEncoder.encode"),
+        ("E1101", "Error E1101"),
+        ("ERR_TLS_CERT_ALTNAME_INVALID", "Certificates"),
+        ("CERT_ALTNAME_INVALID", "Certificates"),
+        ("altname invalid", "Certificates"),
+        ("std::vector", "Containers"),
+    ],
+)
+def test_identifiers_are_found_whole_and_in_part(reference: str, engines: Engines, query: str, heading: str) -> None:
+    answer = search(engines.graph, engines.vectors, engines.embedder, query, reference, limit=3)
+    assert answer.evidence[0].heading_path[-1] == heading
+    by_word = engines.graph.fulltext(reference, query, 3)
+    assert by_word[0].section_id == answer.evidence[0].section_id
 
 
 def test_a_question_that_the_dataset_can_not_answer_scores_clearly_lower(handbook: Dataset) -> None:
@@ -286,6 +365,21 @@ def test_a_dataset_indexed_with_another_model_is_refused(handbook: Dataset) -> N
 @pytest.mark.parametrize("query", ["???", "word " * 2000, "安装指南", '"unbalanced (', "x" * 9000, "\ud800 gate"])
 def test_no_question_breaks_the_search(handbook: Dataset, query: str) -> None:
     assert 0.0 <= handbook.search(query).confidence <= 1.0
+
+
+@pytest.mark.parametrize("typed", ["\ud800", "') MATCH (n) DETACH DELETE n //", "*", "\x00", "𗀀", "x" * 5000])
+def test_no_filter_breaks_or_widens_the_search(handbook: Dataset, typed: str) -> None:
+    for filters in ({"source_prefix": typed}, {"content_type": typed}, {"heading": typed}):
+        assert handbook.search("gate store snapshot", **filters).evidence == ()
+
+
+def test_filters_hold_together_and_on_every_page(handbook: Dataset) -> None:
+    both: dict[str, object] = {"source_prefix": "upload:///ops/", "content_type": "text/markdown", "heading": "c"}
+    whole = handbook.search("store", **both).evidence
+    assert {e.heading_path for e in whole} == {("Back-pressure",), ("Concurrency",), ("Backups",)}
+    pages = [e for offset in range(3) for e in handbook.search("store", limit=1, offset=offset, **both).evidence]
+    assert [e.section_id for e in pages] == [e.section_id for e in whole]
+    assert handbook.search("store", offset=3, **both).evidence == ()
 
 
 def test_a_search_never_shows_half_of_a_commit(data: Dataset) -> None:

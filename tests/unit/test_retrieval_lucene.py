@@ -61,7 +61,7 @@ def test_identifiers_are_looked_for_whole_and_in_their_parts() -> None:
     made = lucene.clause("set max_active_runs or fs.readFile")
     assert made is not None
     assert 'text:("set" "max_active_runs" "fs.readFile")' in made
-    assert 'identifiers:("max" "active" "runs" "fs" "read" "file")' in made
+    assert 'identifiers:("max" "active" "runs" "fs" "readfile" "read" "file")' in made
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,19 @@ def test_identifiers_are_looked_for_whole_and_in_their_parts() -> None:
 )
 def test_parts_of_an_identifier(term: str, expected: list[str]) -> None:
     assert lucene.parts(term) == expected
+
+
+@pytest.mark.parametrize(
+    ("term", "expected"),
+    [
+        ("json.JSONEncoder.encode", ["json", "jsonencoder", "encode"]),
+        ("airflow.max_active_runs", ["airflow", "max_active_runs"]),
+        ("skip-serve-logs", ["skip", "serve", "logs"]),
+        ("max_active_runs", []),
+    ],
+)
+def test_names_that_an_identifier_consists_of(term: str, expected: list[str]) -> None:
+    assert lucene.names(term) == expected
 
 
 def test_words_of_grammar_are_left_out_where_others_remain() -> None:

@@ -99,7 +99,7 @@ def search(
     """
     watch = _Stopwatch()
     question = _checked(query, tag, limit, offset)
-    filters = Filters(source_prefix or None, content_type or None, heading or None)
+    filters = Filters(*(_sendable(value) if value else None for value in (source_prefix, content_type, heading)))
     own = _embedder_of(reader, embedder, tag, embedding_version)
     documents = None
     if filters.on_documents:
@@ -236,13 +236,17 @@ def _checked(query: str, tag: str, limit: int, offset: int) -> str:
         raise QueryError(f"limit={limit} is out of range; ask for 1 to {MAX_LIMIT} hits.")
     if not 0 <= offset <= MAX_OFFSET:
         raise QueryError(f"offset={offset} is out of range; it goes from 0 to {MAX_OFFSET}.")
-    # A lone surrogate can't be sent to any store.
-    question = canonical_text(query.encode("utf-8", "replace").decode()).strip()
+    question = canonical_text(_sendable(query)).strip()
     if not question:
         raise QueryError("The question is empty; ask for something.")
     if len(question) > MAX_QUERY_LENGTH:
         raise QueryError(f"The question has {len(question):,} characters; ask with at most {MAX_QUERY_LENGTH:,}.")
     return question
+
+
+def _sendable(text: str) -> str:
+    """Return the text without lone surrogates, which can't be sent to any store."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _full_text(hit: Hit) -> str:

@@ -146,7 +146,7 @@ def section_rows(parsed: ParsedDocument, extraction: Extraction, wanted: Collect
             text=s.text,
             text_hash=text_hash(s.heading_path, s.text),
             occurrence=s.occurrence,
-            identifiers=identifier_parts(s.text),
+            identifiers=identifier_parts("\n".join([*s.heading_path[-1:], s.text])),
             mentions=tuple(mentions[s.section_id]),
             relations=tuple(relations[s.section_id]),
             links=tuple(links[s.section_id]),

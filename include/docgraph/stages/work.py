@@ -20,7 +20,7 @@ from docgraph.state.jobs import Checkpoint
 T = TypeVar("T")
 
 #: Version of what a commit writes for the same parse and extraction; part of the pipeline's fingerprint.
-BUILD_VERSION = 1
+BUILD_VERSION = 2
 _GATE_POLL_SECONDS = 0.5
 
 

@@ -34,6 +34,7 @@ STOP_WORDS = frozenset(
 # Letters and decimal digits, joined inside a term by what joins the parts of names, paths and options.
 _TERM = re.compile(r"[^\W_](?:[\w.:/'’@#$%+\-]*[\w])?")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_JOINTS = re.compile(r"\W+")
 _SEPARATORS = re.compile(r"[\W_]+")
 # Written without spaces between words: Lucene indexes each character, so pairs of them are the terms.
 _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd]+")
@@ -59,19 +60,25 @@ def parts(term: str) -> list[str]:
     return found if len(found) > 1 else []
 
 
+def names(term: str) -> list[str]:
+    """Return the names that a dotted or hyphenated identifier consists of (`json.JSONEncoder` → json, jsonencoder); none for one."""
+    found = [name.lower() for name in _JOINTS.split(term) if _is_searchable(name)]
+    return found if len(found) > 1 else []
+
+
 def clause(text: str) -> str | None:
     """Return the Lucene clause for a person's text, or None where the text holds nothing to search for."""
     whole = terms(text)
     if not whole:
         return None
-    pieces = [part for part in dict.fromkeys(p for term in whole for p in parts(term)) if part not in STOP_WORDS]
+    pieces = list(dict.fromkeys(piece for term in whole for piece in (*names(term), *parts(term))))
     spent = sum(_tokens(term) for term in whole)
-    pieces = _within_budget(pieces, spent=spent)
+    pieces = _within_budget([piece for piece in pieces if piece not in STOP_WORDS], spent=spent)
     quoted = " ".join(map(_quoted, whole))
-    clauses = [f"heading_text:({quoted})^2", f"text:({quoted})", f"identifiers:({quoted})^0.5"]
+    clauses = [f"heading_text:({quoted})^2", f"text:({quoted})", f"identifiers:({quoted})"]
     if pieces:
         joined = " ".join(map(_quoted, pieces))
-        clauses += [f"identifiers:({joined})^0.5", f"text:({joined})^0.3"]
+        clauses += [f"identifiers:({joined})", f"text:({joined})^0.3"]
     return " ".join(clauses)
 
 

@@ -8,7 +8,7 @@ PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m docgraph_local
 WITH_STACK := eval "$$($(STACK) env)" &&
 
-.PHONY: help setup up down status env logs clean preflight check test test-phase-6 prove chaos bench demo
+.PHONY: help setup up down status env logs clean preflight check test test-phase-6 prove chaos bench eval demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ chaos: setup ## Kill every process at every named place of a run (about an hour)
 bench: up ## Seed 50,000 made-up sections and measure how fast they are searched (minutes)
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/seed_synthetic.py --tag bench --once
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/bench_search.py --tag bench --http --p50 60 --p95 150
+
+eval: setup ## Measure retrieval on the Python manual (KEEP=1 CLEAN=1 CALIBRATE=1 PUBLISH=1)
+	@$(PYTHON_IN_VENV) -m docgraph_local.evaluation $(if $(KEEP),--keep) $(if $(CLEAN),--clean) \
+		$(if $(CALIBRATE),--calibrate) $(if $(PUBLISH),--publish)
 
 demo: up ## Show the whole way of a document, from file to answer
 	@$(PYTHON_IN_VENV) -m docgraph_local.demo

@@ -210,7 +210,8 @@ def test_a_question_brings_the_section_that_answers_it_with_reasons(handbook: Da
     assert first.snippet == GATE
     assert any(reason.startswith("similar in meaning: rank 1") for reason in first.why)
     assert any("overloaded" in reason for reason in first.why)
-    assert answer.confidence > 0.6
+    # With three sections there is little that both arms could agree on.
+    assert answer.confidence > 0.4
     assert set(answer.timings) == {"embed", "dense", "fulltext", "join", "read", "total"}
 
 

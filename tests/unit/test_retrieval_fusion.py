@@ -21,6 +21,12 @@ def test_the_score_is_the_sum_over_the_lists_of_one_through_k_plus_rank() -> Non
     assert scores["a"] == pytest.approx(1 / (K + 1))
 
 
+def test_a_list_counts_for_what_it_weighs() -> None:
+    scores = dict(reciprocal_rank_fusion(["a"], ["b", "a"], weights=(1.0, 3.0)))
+    assert scores["a"] == pytest.approx(1 / (K + 1) + 3 / (K + 2))
+    assert scores["b"] == pytest.approx(3 / (K + 1))
+
+
 def test_equal_scores_stand_in_the_order_of_their_ids() -> None:
     assert [item for item, _ in reciprocal_rank_fusion(["z"], ["a"])] == ["a", "z"]
 

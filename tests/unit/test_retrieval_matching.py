@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docgraph.retrieval.matching import SNIPPET_LENGTH, coverage, matched, query_terms, snippet, weights
+from docgraph.retrieval.matching import SNIPPET_LENGTH, coverage, is_identifier, matched, query_terms, snippet, weights
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,15 @@ def test_a_short_text_is_shown_whole_with_its_white_space_collapsed() -> None:
 def test_a_snippet_is_never_longer_than_promised_whatever_the_text(text: str, words: list[str]) -> None:
     terms = query_terms(" ".join(words))
     assert len(snippet(text, dict.fromkeys(terms, 1.0))) <= SNIPPET_LENGTH
+
+
+@pytest.mark.parametrize(
+    "query", ["fs.readFile", "readFile", "--dry-run", "max_active_runs", "E1101", "What is max_active_runs?"]
+)
+def test_one_name_is_an_identifier(query: str) -> None:
+    assert is_identifier(query_terms(query))
+
+
+@pytest.mark.parametrize("query", ["gate", "retry limit", "fs.readFile of a pipe", "???", "安装"])
+def test_words_are_no_identifier(query: str) -> None:
+    assert not is_identifier(query_terms(query))

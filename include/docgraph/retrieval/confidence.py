@@ -1,10 +1,8 @@
-"""How sure one may be that the evidence answers the question: a logistic function of four features of the answer. Pure.
+"""How sure one may be that the evidence answers the question: a logistic function of three features of the answer. Pure.
 
-The coefficients belong to the embedding model, because the size of a cosine does. They are set by hand and checked by
-`scripts/calibrate_confidence.py`: on 98 questions over 826 sections (the introductions of 40 Python packages; 58 questions that
-they answer, 16 of those in other words, 40 that they don't, half of them about neighbouring techniques) the area under the
-ROC curve is 0.966, nine in ten of the answerable score above 0.71 and nine in ten of the others below 0.46. Coefficients
-fitted to some of the questions did no better on the others (0.955).
+The coefficients belong to the embedding model, because the size of a cosine does. `make eval CALIBRATE=1` fits them on the
+calibration half of its questions and prints them; `make eval` says how well they do on the other half
+(docs/explanation/evaluation.md). Three of four of those questions can be answered: so likely is an answer taken to be beforehand.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: The model that the coefficients were set for.
+#: The model that the coefficients were fitted for.
 CALIBRATED_FOR = "all-MiniLM-L6-v2"
 
 
@@ -26,8 +24,6 @@ class Features:
     coverage: float
     #: Share of the best five sections that both arms found.
     agreement: float
-    #: How far the best cosine stands above the tenth: a question about one thing stands out, a foreign one is far from all.
-    margin: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +34,9 @@ class Coefficients:
     cosine: float
     coverage: float
     agreement: float
-    margin: float
 
 
-COEFFICIENTS = Coefficients(intercept=-6.0, cosine=9.0, coverage=4.0, agreement=1.0, margin=2.0)
+COEFFICIENTS = Coefficients(intercept=-7.78, cosine=6.5, coverage=5.59, agreement=1.66)
 
 
 def confidence(features: Features | None, coefficients: Coefficients = COEFFICIENTS) -> float:
@@ -56,6 +51,5 @@ def confidence(features: Features | None, coefficients: Coefficients = COEFFICIE
         + coefficients.cosine * features.cosine
         + coefficients.coverage * features.coverage
         + coefficients.agreement * features.agreement
-        + coefficients.margin * features.margin
     )
     return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z))))

@@ -29,6 +29,11 @@ def query_terms(query: str) -> list[str]:
     return lucene.terms(query)
 
 
+def is_identifier(terms: Sequence[str]) -> bool:
+    """Whether the terms of a query are one identifier (`fs.readFile`, `--dry-run`, `E1101`), and not words."""
+    return len(terms) == 1 and bool(lucene.parts(terms[0]) or lucene.names(terms[0]) or not terms[0].isalpha())
+
+
 @functools.lru_cache(maxsize=2048)
 def pattern(term: str) -> re.Pattern[str]:
     """Return what finds a term in lower-case text: a word in its inflections, an identifier however its parts are joined."""

@@ -19,7 +19,7 @@ from docgraph.retrieval.confidence import Features, confidence
 from docgraph.retrieval.errors import QueryError, UnknownDatasetError
 from docgraph.retrieval.expansion import expand
 from docgraph.retrieval.fusion import reciprocal_rank_fusion
-from docgraph.retrieval.matching import coverage, matched, query_terms, snippet, weights
+from docgraph.retrieval.matching import coverage, is_identifier, matched, query_terms, snippet, weights
 from docgraph.retrieval.validated import Candidate, Candidates, Hit, validated_read
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.stillness import Stillness
@@ -29,11 +29,13 @@ from docgraph.stores.vectors import VectorStore
 POOL = 50
 #: A heading can't be filtered inside the vector store: there the pool is made larger and filtered at the join.
 HEADING_POOL = 400
+#: What full text counts for beside the dense arm where the question is one identifier: nothing but its words can be meant.
+IDENTIFIER_WEIGHT = 3.0
 MAX_LIMIT = 100
 MAX_OFFSET = 1000
 MAX_QUERY_LENGTH = 10_000
 _SHORTEST_CUT = 40
-_TOP_FOR_COVERAGE, _TOP_FOR_AGREEMENT, _RANK_FOR_MARGIN = 3, 5, 10
+_TOP_FOR_COVERAGE, _TOP_FOR_AGREEMENT = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,9 @@ def search(
     hits = {i: hit for i, hit in read.hits.items() if filters.allows(hit.section.heading_path)}
     dense = [c.section_id for c in read.candidates.dense if c.section_id in hits]
     lexical = [c.section_id for c in read.candidates.fulltext if c.section_id in hits]
-    ranking = reciprocal_rank_fusion(dense, lexical)
-    term_weights = weights(query_terms(question), [_full_text(hit) for hit in hits.values()])
+    terms = query_terms(question)
+    ranking = reciprocal_rank_fusion(dense, lexical, weights=(1.0, IDENTIFIER_WEIGHT if is_identifier(terms) else 1.0))
+    term_weights = weights(terms, [_full_text(hit) for hit in hits.values()])
     features = _features(ranking, hits, dense, lexical, term_weights)
     page = ranking[offset : offset + limit]
     started = time.perf_counter()
@@ -262,14 +265,12 @@ def _features(
 ) -> Features | None:
     if not ranking:
         return None
-    cosines = sorted((hits[i].candidate.cosine or 0.0 for i in dense), reverse=True) or [0.0]
     top = [i for i, _ in ranking[:_TOP_FOR_AGREEMENT]]
     both = set(dense) & set(lexical)
     return Features(
-        cosine=cosines[0],
+        cosine=max((hits[i].candidate.cosine or 0.0 for i in dense), default=0.0),
         coverage=coverage(term_weights, [_full_text(hits[i]) for i in top[:_TOP_FOR_COVERAGE]]),
         agreement=sum(1 for i in top if i in both) / len(top),
-        margin=cosines[0] - cosines[min(len(cosines), _RANK_FOR_MARGIN) - 1],
     )
 
 

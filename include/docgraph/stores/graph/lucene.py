@@ -75,7 +75,7 @@ def clause(text: str) -> str | None:
     spent = sum(_tokens(term) for term in whole)
     pieces = _within_budget([piece for piece in pieces if piece not in STOP_WORDS], spent=spent)
     quoted = " ".join(map(_quoted, whole))
-    clauses = [f"heading_text:({quoted})^2", f"text:({quoted})", f"identifiers:({quoted})"]
+    clauses = [f"heading_text:({quoted})^0.6", f"text:({quoted})", f"identifiers:({quoted})"]
     if pieces:
         joined = " ".join(map(_quoted, pieces))
         clauses += [f"identifiers:({joined})", f"text:({joined})^0.3"]

@@ -93,17 +93,20 @@ class Operator:
             )
 
     def await_end(self, run_id: str, seconds: float) -> str:
-        """Wait until a run has ended; return its state."""
-        return wait_for(
-            lambda: self._state(run_id) if self._state(run_id) in {"success", "failed"} else None,
-            f"run {run_id} has ended",
-            seconds,
-        )
+        """Wait until a run has ended; return its state, or `deleted`."""
+
+        def ended() -> str | None:
+            state = self._state(run_id)
+            return state if state in {"success", "failed", "deleted"} else None
+
+        return wait_for(ended, f"run {run_id} has ended", seconds)
 
     def close(self) -> None:
         self._http.close()
 
     def _state(self, run_id: str) -> str:
+        if self._http.get(f"{_RUNS}/{run_id}").status_code == 404:
+            return "deleted"
         return str(self._send("GET", f"{_RUNS}/{run_id}").json()["state"])
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:

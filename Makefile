@@ -8,13 +8,16 @@ PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m docgraph_local
 WITH_STACK := eval "$$($(STACK) env)" &&
 
-.PHONY: help setup up down status env logs clean preflight check test test-phase-6 prove chaos bench eval demo
+.PHONY: help setup setup-tests up down status env logs clean preflight check test test-phase-6 prove chaos bench eval demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install everything that is missing (fast when nothing is)
 	@scripts/setup
+
+setup-tests: ## The same, and what only the tests need (a C compiler)
+	@scripts/setup tests
 
 up: setup ## Start the stack and wait until it is ready
 	@$(STACK) up
@@ -46,14 +49,14 @@ check: setup ## Lint, types, layers and unit tests; run it before each commit
 
 test: test-phase-6 ## Run every test on the real engines
 
-test-phase-6: setup ## The same: results in reports/phase-6/
+test-phase-6: setup-tests ## The same: results in reports/phase-6/
 	@$(PYTHON_IN_VENV) -m docgraph_local.testrun
 
 prove: setup ## Check the commit protocol: millions of interleavings (minutes)
 	@$(PYTHON_IN_VENV) tests/unit/protocol_model.py
 	@DOCGRAPH_PROTOCOL_EXAMPLES=300 DOCGRAPH_DOUBLE_ROUNDS=100 $(PYTHON_IN_VENV) -m pytest -q tests/integration/test_protocol_machine.py tests/integration/test_double_attempts.py
 
-chaos: setup ## Kill every process at every named place of a run (about an hour)
+chaos: setup-tests ## Kill every process at every named place of a run (about an hour)
 	@$(PYTHON_IN_VENV) -m pytest tests/chaos -m "matrix or not matrix"
 
 bench: up ## Seed 50,000 made-up sections and measure how fast they are searched (minutes)

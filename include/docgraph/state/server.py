@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.backoff import EqualJitterBackoff, NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
@@ -65,7 +65,8 @@ class Server:
             "client_name": "docgraph",
         }
         self._common = common
-        backoff = ExponentialWithJitterBackoff(base=_BACKOFF_FIRST, cap=_BACKOFF_MOST)
+        # At least half of each pause is certain: an outage of two seconds is always waited out.
+        backoff = EqualJitterBackoff(base=_BACKOFF_FIRST, cap=_BACKOFF_MOST)
         try:
             # Any: the library leaves `execute_command` untyped.
             self._client: Any = redis.Redis.from_url(
@@ -173,7 +174,7 @@ class Server:
         if client is None:
             client = self._loops[loop] = redis.asyncio.Redis.from_url(
                 self._url,
-                retry=AsyncRetry(ExponentialWithJitterBackoff(base=_BACKOFF_FIRST, cap=_BACKOFF_MOST), _RETRIES),
+                retry=AsyncRetry(EqualJitterBackoff(base=_BACKOFF_FIRST, cap=_BACKOFF_MOST), _RETRIES),
                 socket_timeout=MAX_BLOCK_MS / 1000 + _ANSWER_SECONDS,
                 **self._common,
             )

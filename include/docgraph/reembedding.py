@@ -52,7 +52,6 @@ GROUP_SECTIONS = 512
 GROUP_DOCUMENTS = 50
 #: How often a comparison may find something, which is mended, before the move is refused.
 COMPARISONS = 4
-_GATE_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +322,7 @@ def _embed(
     missing.sort(key=lambda section: (-len(section.text), section.section_id))
     size = runtime.config.pipeline.embed_batch
     for start in range(0, len(missing), size):
-        _wait_for_gate(runtime)
+        runtime.state.gate.wait()
         batch = missing[start : start + size]
         made = _embed_batch(embedder, batch)
         by_document: dict[str, dict[str, Vectors]] = defaultdict(dict)
@@ -346,11 +345,6 @@ def _embed_batch(embedder: Embedder, batch: Sequence[SectionText]) -> Vectors:
             f"{error.tokens} tokens, and {embedder.version.model} reads {embedder.version.max_tokens}: it would be cut silently. "
             "Choose a model that reads more; `ingestctl reembed --abort` gives this one up."
         ) from error
-
-
-def _wait_for_gate(runtime: Runtime) -> None:
-    while not runtime.state.gate.state().open:
-        time.sleep(_GATE_POLL_SECONDS)
 
 
 def _compare(runtime: Runtime, version: EmbeddingVersion, tag: str) -> Comparison:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from docgraph_local.stack import Stack
 
-#: What is free on the small disk until it is filled, bytes.
-SPARE = 2**20
+#: What is free on the small disk until it is filled, bytes: Qdrant opens files with holes, whose pages it writes later.
+SPARE = 2**28
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def small_disk(folder: Path, stack: Stack, program: str | None = None) -> Iterat
         _run("mount", "--bind", str(folder), beneath)
         used = int(_run("du", "--summarize", "--block-size=1", beneath).split()[0])
         with _restarted(stack, program):
-            _run("mount", "-t", "tmpfs", "-o", f"size={used + 2**20 + SPARE}", "docgraph-test", str(folder))
+            _run("mount", "-t", "tmpfs", "-o", f"size={used + SPARE}", "docgraph-test", str(folder))
             _copy(beneath, folder)
         disk = SmallDisk(folder)
         try:

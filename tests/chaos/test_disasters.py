@@ -65,11 +65,11 @@ def is_ended(pid: int) -> bool:
     return not is_alive(pid)
 
 
-def await_retry(operator: Operator, run_id: str, task_id: str) -> None:
-    """Wait until a task of the run has failed and Airflow is about to try it again."""
+def await_retry(operator: Operator, run_id: str, *task_ids: str) -> None:
+    """Wait until one of these tasks of the run has failed and Airflow is about to try it again."""
     wait_for(
-        lambda: operator.task(run_id, task_id).state == "up_for_retry" or None,
-        f"{task_id} of {run_id} is going to be tried again",
+        lambda: any(t.task_id in task_ids and t.state == "up_for_retry" for t in operator.tasks(run_id)) or None,
+        f"{' or '.join(task_ids)} of {run_id} is going to be tried again",
     )
 
 
@@ -262,10 +262,11 @@ def test_no_room_for_reports(
 
 @pytest.mark.matrix
 @pytest.mark.parametrize(
-    ("program", "place", "task_id"),
+    ("program", "place", "task_ids"),
     [
-        ("redis", "parse.before_announce", "documents.parse"),
-        ("qdrant", "embed.before_announce", "documents.vector_upsert"),
+        # What is free in the last page of Redis' journal may be enough for the first of them.
+        ("redis", "parse.before_announce", ("documents.parse", "documents.extract")),
+        ("qdrant", "embed.before_announce", ("documents.vector_upsert",)),
     ],
 )
 def test_no_room_for_a_store(
@@ -276,13 +277,13 @@ def test_no_room_for_a_store(
     stack: Stack,
     program: str,
     place: str,
-    task_id: str,
+    task_ids: tuple[str, ...],
 ) -> None:
     job = stopped_run(drops, failpoints, place)
     with small_disk(stack.paths.data(program), stack, program) as disk:
         disk.fill()
         failpoints.release(place)
-        await_retry(operator, job.run_id, task_id)
+        await_retry(operator, job.run_id, *task_ids)
         assert drops.ids_in_graph() == []
         disk.make_room()
         stack.await_ready(program, 90)
@@ -332,7 +333,9 @@ def test_the_clock_of_redis_and_the_sidecar_is_set_in_the_middle_of_a_run(
         failpoints.release("embed.after_batch")
         (first,) = drops.ended(1)
         assert (first.status, first.outcome, first.attempt) == (JobStatus.COMPLETED, "created", 1)
-        assert embedded_texts(runtime.settings) - before == 144 - 3 * runtime.config.pipeline.embed_batch
+        # What was left, and the verdict's own sample.
+        expected = 144 - 3 * runtime.config.pipeline.embed_batch + RECOMPUTED
+        assert embedded_texts(runtime.settings) - before == expected
         assert_in_step(drops, version, 144)
 
         # The sidecar dies while it holds the lease, and nobody but its heir can start a run for this job.

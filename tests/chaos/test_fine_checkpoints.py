@@ -14,10 +14,10 @@ import uuid
 
 import pytest
 from embedder_metrics import texts_computed
+from integration.work import ask
 
-from docgraph import intake, pipeline
+from docgraph import pipeline
 from docgraph.failpoints import VARIABLE
-from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.jobs import STAGES
 from docgraph.parity.compare import compare_dataset
@@ -63,11 +63,7 @@ def work(stack: Stack, stages: tuple[str, ...], run_id: str, job_ids: list[str],
 def test_a_corpus_killed_at_half_of_its_embedding_pays_one_batch_twice_at_most(
     stores: Stack, runtime: Runtime, version: EmbeddingVersion, tag: str, sections: int, batches_before: int
 ) -> None:
-    news = []
-    for number in range(DOCUMENTS):
-        snapshot = runtime.snapshots.put_stream([page(number, sections, tag).encode()])
-        news.append(NewJob(f"upload:///page-{number}.md", tag, snapshot.sha256, size=snapshot.size))
-    job_ids = [enqueued.job_id for enqueued in intake.accept(runtime, news)]
+    job_ids = ask(runtime, tag, {f"page-{number}": page(number, sections, tag) for number in range(DOCUMENTS)})
     run_id = f"test-{uuid.uuid4().hex}"
     pipeline.claim(runtime, run_id, tag, job_ids)
     total, batch = DOCUMENTS * sections, runtime.config.pipeline.embed_batch

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from docgraph import intake, pipeline, publishing
+from integration.work import Content, ask
+
+from docgraph import pipeline, publishing
 from docgraph.errors import WorldError
-from docgraph.intake import NewJob
 from docgraph.model.commit import CommitRequest, SectionRow
 from docgraph.model.documents import EmbeddingVersion, Point, embedded_text
 from docgraph.model.identity import document_id, section_id, text_hash, vector_hash
-from docgraph.model.jobs import STAGES, Operation
+from docgraph.model.jobs import STAGES
 from docgraph.model.protocol import Attempt, CommitDecision
 from docgraph.reporting import read_report, validate
 from docgraph.runtime import Runtime
@@ -26,16 +27,9 @@ Passage = tuple[str, str]
 POINTS_AT_ONCE = 500
 
 
-def run(runtime: Runtime, tag: str, documents: Mapping[str, str | None]) -> dict[str, Any]:
+def run(runtime: Runtime, tag: str, documents: Mapping[str, Content]) -> dict[str, Any]:
     """Bring documents (name → text, None to delete it) through one run with its report, and return that."""
-    news = []
-    for name, content in documents.items():
-        if content is None:
-            news.append(NewJob(f"upload:///{name}.md", tag, op=Operation.DELETE))
-            continue
-        snapshot = runtime.snapshots.put_stream([content.encode()])
-        news.append(NewJob(f"upload:///{name}.md", tag, snapshot.sha256, size=snapshot.size))
-    ids = [enqueued.job_id for enqueued in intake.accept(runtime, news)]
+    ids = ask(runtime, tag, documents)
     run_id = f"test-{uuid.uuid4().hex}"
     for batch in pipeline.claim(runtime, run_id, tag, ids):
         for stage in STAGES:

@@ -22,8 +22,6 @@ STEPS: Mapping[str, frozenset[str]] = {
     "vectors": frozenset({"stage", "sweep", "retrieve"}),
     "jobs": frozenset({"claim", "begin_stage", "next_fence", "set_checkpoint", "complete"}),
 }
-#: Those that change a store, and so may be applied long after their sender has given up or died.
-WRITES = frozenset({"graph.commit", "graph.advance_fence", "vectors.stage", "vectors.sweep"})
 _PATIENCE_SECONDS = 120.0
 
 

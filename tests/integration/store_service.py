@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from integration.service_process import TOKEN, Sidecar
+from integration.work import Content, ask, work_off
 
-from docgraph import intake, pipeline
-from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.jobs import STAGES, JobState, Operation
+from docgraph.model.jobs import JobState
 from docgraph.runtime import Runtime
 from docgraph.settings import Settings
 
@@ -66,21 +64,9 @@ def ingest(runtime: Runtime, version: EmbeddingVersion, tag: str) -> Ingest:
 def bring(runtime: Runtime, tag: str) -> Ingest:
     """Return what brings documents of a dataset through all stages, as the fixture `ingest` does."""
 
-    def run(**documents: str | bytes | None) -> list[JobState]:
-        news = []
-        for name, content in documents.items():
-            uri = f"upload:///{name}.md"
-            if content is None:
-                news.append(NewJob(uri, tag, op=Operation.DELETE))
-                continue
-            data = content.encode() if isinstance(content, str) else content
-            snapshot = runtime.snapshots.put_stream([data])
-            news.append(NewJob(uri, tag, snapshot.sha256, size=snapshot.size))
-        ids = [enqueued.job_id for enqueued in intake.accept(runtime, news)]
-        run_id = f"test-{uuid.uuid4().hex}"
-        for batch in pipeline.claim(runtime, run_id, tag, ids):
-            for stage in STAGES:
-                pipeline.run_stage(runtime, stage, run_id, batch)
+    def run(**documents: Content) -> list[JobState]:
+        ids = ask(runtime, tag, documents)
+        work_off(runtime, tag, ids)
         return runtime.state.jobs.get_many(ids)
 
     return run

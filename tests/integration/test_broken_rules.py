@@ -6,7 +6,6 @@ state machine beside them makes up its own.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -20,15 +19,13 @@ from integration.broken_rules import (
     unchanged_forgets_what_was_asked_in_between,
 )
 from integration.stepping import Order, Program, Request
+from integration.work import ask, uri_of, work_off
 
-from docgraph import intake, pipeline
-from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import document_id
-from docgraph.model.jobs import STAGES, Operation
 from docgraph.runtime import Runtime
 
-URI = "upload:///guide.md"
+DOCUMENT = "guide"
 _LONGEST = 200
 
 
@@ -43,23 +40,13 @@ class Stage:
 
     def ask(self, *parts: str) -> None:
         """Ask for the document to have these parts; for its deletion without any."""
-        new = NewJob(URI, self.tag, op=Operation.DELETE)
-        if parts:
-            text = "# Guide\n\n" + "\n".join(f"## {part}\n\nThe text of {part}.\n" for part in parts)
-            snapshot = self.runtime.snapshots.put_stream([text.encode()])
-            new = NewJob(URI, self.tag, snapshot.sha256, size=snapshot.size)
-        intake.accept(self.runtime, [new])
+        text = "# Guide\n\n" + "\n".join(f"## {part}\n\nThe text of {part}.\n" for part in parts)
+        ask(self.runtime, self.tag, {DOCUMENT: text if parts else None})
 
     def starts(self) -> Program:
         """Start a program for what is queued."""
-        run_id = f"history-{uuid.uuid4().hex}"
-
-        def work(runtime: Runtime) -> None:
-            for batch in pipeline.claim(runtime, run_id, self.tag, None):
-                for stage in STAGES:
-                    pipeline.run_stage(runtime, stage, run_id, batch)
-
-        program = Program(f"program {len(self.programs) + 1}", self.runtime, work)
+        name = f"program {len(self.programs) + 1}"
+        program = Program(name, self.runtime, lambda runtime: work_off(runtime, self.tag))
         self.programs.append(program)
         return program
 
@@ -70,12 +57,12 @@ class Stage:
 
     def headings(self) -> set[str]:
         """The headings that are committed."""
-        generation = self.runtime.graph.committed(document_id(self.tag, URI)).generation
+        generation = self.runtime.graph.committed(document_id(self.tag, uri_of(DOCUMENT))).generation
         return {section.heading_path[-1] for section in self.runtime.graph.sections(generation).values()}
 
     def lost(self) -> int:
         """How many committed sections have no node or no vector."""
-        generation = set(self.runtime.graph.committed(document_id(self.tag, URI)).generation)
+        generation = set(self.runtime.graph.committed(document_id(self.tag, uri_of(DOCUMENT))).generation)
         nodes = self.runtime.graph.sections(sorted(generation))
         points = self.runtime.vectors.retrieve(self.version, sorted(generation))
         return len(generation - (nodes.keys() & points.keys()))

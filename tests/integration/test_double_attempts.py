@@ -8,17 +8,17 @@ import uuid
 from collections.abc import Sequence
 
 import pytest
+from integration.work import ask, uri_of
 
-from docgraph import intake, pipeline
+from docgraph import pipeline
 from docgraph.errors import WorldError
-from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import document_id
-from docgraph.model.jobs import STAGES, JobState, JobStatus, Operation
+from docgraph.model.jobs import STAGES, JobState, JobStatus
 from docgraph.parity.compare import compare_dataset
 from docgraph.runtime import Runtime
 
-URI = "upload:///guide.md"
+DOCUMENT = "guide"
 ROUNDS = int(os.environ.get("DOCGRAPH_DOUBLE_ROUNDS") or 5)
 #: As often as Airflow would repeat a task.
 REPETITIONS = 6
@@ -30,16 +30,6 @@ def _page(parts: Sequence[int]) -> bytes:
 
 #: Neighbours share sections, so that each attempt keeps, adds and removes some; None deletes.
 CONTENTS = (_page(range(6)), _page(range(3, 9)), _page((0, 4, 8)), None)
-
-
-def _ask(runtime: Runtime, tag: str, content: bytes | None) -> str:
-    if content is None:
-        new = NewJob(URI, tag, op=Operation.DELETE)
-    else:
-        snapshot = runtime.snapshots.put_stream([content])
-        new = NewJob(URI, tag, snapshot.sha256, size=snapshot.size)
-    (enqueued,) = intake.accept(runtime, [new])
-    return enqueued.job_id
 
 
 def _work_off(runtime: Runtime, tag: str, run_id: str, start: threading.Barrier, errors: list[BaseException]) -> None:
@@ -69,7 +59,7 @@ def _both_at_once(runtime: Runtime, tag: str, first: bytes | None, second: bytes
     """Claim a job for each content by a run of its own, then work both off side by side; returns their last states."""
     start, errors, job_ids, threads = threading.Barrier(2), [], [], []
     for content in (first, second):
-        job_ids.append(_ask(runtime, tag, content))
+        job_ids += ask(runtime, tag, {DOCUMENT: content})
         run_id = f"double-{uuid.uuid4().hex}"
         thread = threading.Thread(target=_work_off, args=(runtime, tag, run_id, start, errors))
         thread.start()
@@ -90,7 +80,7 @@ def test_of_two_attempts_at_once_the_newest_version_wins(
     runtime: Runtime, version: EmbeddingVersion, tag: str, flips: bool
 ) -> None:
     """`DOCGRAPH_DOUBLE_ROUNDS` sets the number of rounds of each kind."""
-    document = document_id(tag, URI)
+    document = document_id(tag, uri_of(DOCUMENT))
     for number in range(ROUNDS):
         first = CONTENTS[number % 2] if flips else CONTENTS[number % len(CONTENTS)]
         second = CONTENTS[(number + 1) % 2] if flips else CONTENTS[(number + 1) % len(CONTENTS)]

@@ -15,13 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
+from integration import work
 from integration.service_process import ROOT, TOKEN, Sidecar, free_port, own_redis_url, sidecar
 from integration.store_service import Ingest, ingest, service, watch_root
 
 import neo4j
-from docgraph import intake, pipeline
+from docgraph import pipeline
 from docgraph.explaining import LINKS, Explanation, LinkStatus, explain
-from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import document_id
 from docgraph.runtime import Runtime
@@ -76,9 +76,8 @@ def ask(service: Sidecar, tag: str) -> Ask:
     return run
 
 
-def queue(runtime: Runtime, tag: str, text: str = GUIDE, name: str = "guide.md") -> str:
-    snapshot = runtime.snapshots.put_stream([text.encode()])
-    return intake.accept(runtime, [NewJob(f"upload:///{name}", tag, snapshot.sha256, size=snapshot.size)])[0].job_id
+def queue(runtime: Runtime, tag: str, text: str = GUIDE) -> str:
+    return work.ask(runtime, tag, {"guide": text})[0]
 
 
 def code_of(explanation: Explanation) -> str:

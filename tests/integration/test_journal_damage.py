@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from embedder_metrics import texts_computed
+from integration.work import ask, uri_of
 
-from docgraph import intake, pipeline
-from docgraph.intake import NewJob
+from docgraph import pipeline
 from docgraph.model.documents import EmbeddingVersion, embedded_text
 from docgraph.model.identity import document_id
 from docgraph.model.jobs import STAGES
 from docgraph.runtime import Runtime
 from docgraph.state.jobs import Checkpoint
 
-URI = "upload:///guide.md"
+DOCUMENT = "guide"
 SECTIONS = 80
 
 
@@ -41,13 +41,12 @@ def test_a_damaged_vector_file_is_computed_again_and_never_upserted(
 ) -> None:
     """The file is damaged after it was written, before a repeated embed or before vector_upsert reads it."""
     text = "# Guide\n\n" + "".join(f"## Topic {n}\n\nThe limit of {tag} {n} is {n * 7}.\n\n" for n in range(SECTIONS))
-    snapshot = runtime.snapshots.put_stream([text.encode()])
-    (enqueued,) = intake.accept(runtime, [NewJob(URI, tag, snapshot.sha256, size=snapshot.size)])
+    (job_id,) = ask(runtime, tag, {DOCUMENT: text})
     run_id = f"test-{uuid.uuid4().hex}"
-    (batch,) = pipeline.claim(runtime, run_id, tag, [enqueued.job_id])
+    (batch,) = pipeline.claim(runtime, run_id, tag, [job_id])
     for name in STAGES[: STAGES.index("embed") + 1]:
         pipeline.run_stage(runtime, name, run_id, batch)
-    document = document_id(tag, URI)
+    document = document_id(tag, uri_of(DOCUMENT))
     files = sorted((runtime.settings.artifacts_root / "vectors").rglob(f"{document}/*.vectors"))
     size = runtime.config.pipeline.embed_batch
     assert len(files) == -(-SECTIONS // size)
@@ -55,13 +54,13 @@ def test_a_damaged_vector_file_is_computed_again_and_never_upserted(
     before = texts_computed(runtime.settings)
     if stage == "embed":
         # As after a kill: what was embedded is known from the journal alone.
-        runtime.state.jobs.set_checkpoint(enqueued.job_id, "embed", Checkpoint(fingerprint="", artifact=""))
+        runtime.state.jobs.set_checkpoint(job_id, "embed", Checkpoint(fingerprint="", artifact=""))
         pipeline.run_stage(runtime, "embed", run_id, batch)
         assert texts_computed(runtime.settings) - before == size
     for name in STAGES[STAGES.index("vector_upsert") :]:
         pipeline.run_stage(runtime, name, run_id, batch)
     assert texts_computed(runtime.settings) - before == size
-    assert runtime.state.jobs.get(enqueued.job_id).outcome == "created"
+    assert runtime.state.jobs.get(job_id).outcome == "created"
     points = {p.section_id: p for p in runtime.vectors.scroll(version, document_id=document, with_vectors=True)}
     assert set(points) == set(runtime.graph.committed(document).generation)
     texts = runtime.graph.sections(sorted(points))

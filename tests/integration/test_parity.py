@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import pytest
 import redis
+from integration.work import ask, work_off
 
-from docgraph import auditing, intake, pipeline, publishing
-from docgraph.intake import NewJob
+from docgraph import auditing, publishing
 from docgraph.model.documents import EmbeddingVersion, Point
 from docgraph.model.identity import document_id, text_hash, vector_hash
-from docgraph.model.jobs import STAGES, JobState, JobStatus
+from docgraph.model.jobs import JobState, JobStatus
 from docgraph.parity.compare import compare_dataset
 from docgraph.parity.repair import repair_document
 from docgraph.runtime import Runtime
@@ -42,15 +42,8 @@ class Dataset:
     tag: str
 
     def ingest(self, **documents: str) -> list[JobState]:
-        news = []
-        for name, content in documents.items():
-            snapshot = self.runtime.snapshots.put_stream([content.encode()])
-            news.append(NewJob(f"upload:///{name}.md", self.tag, snapshot.sha256, size=snapshot.size))
-        ids = [enqueued.job_id for enqueued in intake.accept(self.runtime, news)]
-        run_id = f"test-{uuid.uuid4().hex}"
-        for batch in pipeline.claim(self.runtime, run_id, self.tag, ids):
-            for stage in STAGES:
-                pipeline.run_stage(self.runtime, stage, run_id, batch)
+        ids = ask(self.runtime, self.tag, documents)
+        work_off(self.runtime, self.tag, ids)
         return self.runtime.state.jobs.get_many(ids)
 
     def document(self, name: str) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from integration.store_service import Ingest, ingest
+from integration.work import ask
 
-from docgraph import intake, pipeline, publishing
+from docgraph import pipeline, publishing
 from docgraph.errors import JobNotFoundError
-from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import document_id
 from docgraph.model.jobs import STAGES, JobStatus
@@ -110,15 +110,14 @@ def test_a_bad_document_fails_by_itself_and_the_others_go_on(
 
 @pytest.mark.task("6.2")
 def test_a_cancelled_job_changes_nothing(runtime: Runtime, version: EmbeddingVersion, tag: str) -> None:
-    snapshot = runtime.snapshots.put_stream([_document(5).encode()])
-    (enqueued,) = intake.accept(runtime, [NewJob("upload:///guide.md", tag, snapshot.sha256, size=snapshot.size)])
+    (job_id,) = ask(runtime, tag, {"guide": _document(5)})
     run_id = f"test-{uuid.uuid4().hex}"
-    (batch,) = pipeline.claim(runtime, run_id, tag, [enqueued.job_id])
+    (batch,) = pipeline.claim(runtime, run_id, tag, [job_id])
     for stage in STAGES[:5]:
         pipeline.run_stage(runtime, stage, run_id, batch)
-    runtime.state.jobs.cancel(enqueued.job_id, "somebody changed their mind")
+    runtime.state.jobs.cancel(job_id, "somebody changed their mind")
     pipeline.run_stage(runtime, "reconcile", run_id, batch)
-    state = runtime.state.jobs.get(enqueued.job_id)
+    state = runtime.state.jobs.get(job_id)
     assert state.status is JobStatus.CANCELLED
     assert not runtime.graph.committed(state.document_id).exists
 
@@ -155,33 +154,31 @@ def test_a_lost_point_makes_the_dataset_not_ready(
 def test_what_a_run_gave_up_is_done_when_its_task_is_cleared(
     runtime: Runtime, version: EmbeddingVersion, tag: str
 ) -> None:
-    snapshot = runtime.snapshots.put_stream([_document(3).encode()])
-    (enqueued,) = intake.accept(runtime, [NewJob("upload:///guide.md", tag, snapshot.sha256, size=snapshot.size)])
+    (job_id,) = ask(runtime, tag, {"guide": _document(3)})
     run_id = f"test-{uuid.uuid4().hex}"
-    (batch,) = pipeline.claim(runtime, run_id, tag, [enqueued.job_id])
+    (batch,) = pipeline.claim(runtime, run_id, tag, [job_id])
     pipeline.run_stage(runtime, "parse", run_id, batch)
     assert publishing.publish(runtime, run_id, tag).failed == 1
-    given_up = runtime.state.jobs.get(enqueued.job_id)
+    given_up = runtime.state.jobs.get(job_id)
     assert (given_up.status, given_up.error_code) == (JobStatus.FAILED, "stage_failed")
 
     for stage in STAGES[1:]:
         pipeline.run_stage(runtime, stage, run_id, batch)
     published = publishing.publish(runtime, run_id, tag)
     assert (published.failed, published.ready) == (0, True), published.sentence
-    state = runtime.state.jobs.get(enqueued.job_id)
+    state = runtime.state.jobs.get(job_id)
     assert (state.status, state.outcome, state.attempt) == (JobStatus.COMPLETED, "created", 2)
     assert _is_in_step(runtime, version, tag)
 
 
 @pytest.mark.task("6.2")
 def test_a_cleared_claim_takes_up_what_its_run_gave_up(runtime: Runtime, version: EmbeddingVersion, tag: str) -> None:
-    snapshot = runtime.snapshots.put_stream([_document(3).encode()])
-    (enqueued,) = intake.accept(runtime, [NewJob("upload:///guide.md", tag, snapshot.sha256, size=snapshot.size)])
+    (job_id,) = ask(runtime, tag, {"guide": _document(3)})
     run_id = f"test-{uuid.uuid4().hex}"
-    claimed = pipeline.claim(runtime, run_id, tag, [enqueued.job_id])
+    claimed = pipeline.claim(runtime, run_id, tag, [job_id])
     pipeline.close_run(runtime, run_id)
-    assert pipeline.claim(runtime, run_id, tag, [enqueued.job_id]) == claimed == [[enqueued.job_id]]
-    assert runtime.state.jobs.get(enqueued.job_id).status is JobStatus.RUNNING
+    assert pipeline.claim(runtime, run_id, tag, [job_id]) == claimed == [[job_id]]
+    assert runtime.state.jobs.get(job_id).status is JobStatus.RUNNING
 
 
 @pytest.mark.task("6.2")

@@ -11,9 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,9 @@ import httpx
 import pytest
 from integration.service_process import Sidecar
 from integration.store_service import store_environment
+from integration.work import Content, ask, work_off
 
-from docgraph import auditing, failpoints, intake, pipeline, reembedding
+from docgraph import auditing, failpoints, pipeline, reembedding
 from docgraph.errors import (
     DatasetVersionsError,
     EmbeddingVersionError,
@@ -31,10 +30,9 @@ from docgraph.errors import (
     ReembeddingRefusedError,
     WorldError,
 )
-from docgraph.intake import NewJob
 from docgraph.model.documents import EmbeddingVersion
 from docgraph.model.identity import document_id
-from docgraph.model.jobs import STAGES, JobStatus, Operation
+from docgraph.model.jobs import STAGES, JobStatus
 from docgraph.model.versions import DatasetVersions
 from docgraph.parity.compare import compare_dataset
 from docgraph.retrieval import Evidence, search
@@ -94,26 +92,19 @@ class Dataset:
     runtime: Runtime
     tag: str
 
-    def run(self, jobs: list[NewJob], stages: tuple[str, ...] = STAGES) -> str:
-        ids = [enqueued.job_id for enqueued in intake.accept(self.runtime, jobs)]
-        run_id = f"test-{uuid.uuid4().hex}"
-        for batch in pipeline.claim(self.runtime, run_id, self.tag, ids):
-            for stage in stages:
-                pipeline.run_stage(self.runtime, stage, run_id, batch)
+    def run(self, documents: Mapping[str, Content], stages: tuple[str, ...] = STAGES) -> str:
+        ids = ask(self.runtime, self.tag, documents)
+        run_id = work_off(self.runtime, self.tag, ids, stages=stages)
         if stages == STAGES:
             states = self.runtime.state.jobs.get_many(ids)
             assert {state.status for state in states} == {JobStatus.COMPLETED}, [state.error for state in states]
         return run_id
 
     def ingest(self, **documents: str) -> None:
-        self.run([self.job(name, content) for name, content in documents.items()])
+        self.run(documents)
 
     def delete(self, name: str) -> None:
-        self.run([NewJob(f"upload:///{name}.md", self.tag, "", op=Operation.DELETE)])
-
-    def job(self, name: str, content: str) -> NewJob:
-        snapshot = self.runtime.snapshots.put_stream([content.encode()])
-        return NewJob(f"upload:///{name}.md", self.tag, snapshot.sha256, size=snapshot.size)
+        self.run({name: None})
 
     def document(self, name: str) -> str:
         return document_id(self.tag, f"upload:///{name}.md")
@@ -313,7 +304,7 @@ def test_an_attempt_that_began_before_the_version_was_built_cannot_commit_withou
 ) -> None:
     # A new document: the back-fill, which would make an attempt at another one stale, does not know it yet.
     until_staged = STAGES[: STAGES.index("reconcile")]
-    run_id = dataset.run([dataset.job("fresh", content("fresh", 2))], until_staged)
+    run_id = dataset.run({"fresh": content("fresh", 2)}, until_staged)
     name = reembedding.begin(dataset.runtime, dataset.tag)
     for batch in reembedding.plan(dataset.runtime, dataset.tag):
         reembedding.backfill(dataset.runtime, dataset.tag, name, batch)
@@ -321,7 +312,7 @@ def test_an_attempt_that_began_before_the_version_was_built_cannot_commit_withou
     assert dataset.ids(new) == before
     # The attempt dies right after its commit, so that no verification can bring what the commit did not have.
     monkeypatch.setenv(failpoints.VARIABLE, "reconcile.after_commit=error")
-    monkeypatch.setattr(failpoints, "_passes", Counter())
+    failpoints.forget_passes()
     (state,) = dataset.runtime.state.jobs.jobs_of_run(run_id)
     with pytest.raises(WorldError, match="Failpoint"):
         pipeline.run_stage(dataset.runtime, "reconcile", run_id, [state.job.job_id])

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from integration.work import ask, work_off
 
 from docgraph import auditing, intake, pipeline
 from docgraph.errors import JobNotFoundError
 from docgraph.intake import NewJob
 from docgraph.model.documents import Point
-from docgraph.model.jobs import STAGES, JobState, JobStatus, Operation
+from docgraph.model.jobs import STAGES, JobState, JobStatus
 from docgraph.reporting import report_folder
 from docgraph.retention import remove_expired
 from docgraph.runtime import Runtime
@@ -53,10 +54,7 @@ def _enqueue(runtime: Runtime, tag: str, name: str, content: bytes) -> tuple[str
 
 
 def _run(runtime: Runtime, tag: str, job_id: str, stages: tuple[str, ...] = STAGES) -> JobState:
-    run_id = f"test-{uuid.uuid4().hex}"
-    for batch in pipeline.claim(runtime, run_id, tag, [job_id]):
-        for stage in stages:
-            pipeline.run_stage(runtime, stage, run_id, batch)
+    work_off(runtime, tag, [job_id], stages=stages)
     return runtime.state.jobs.get(job_id)
 
 
@@ -129,8 +127,7 @@ def test_jobs_that_ended_long_ago_go(own: Runtime, settings: Settings, tag: str)
 
 def _delete(runtime: Runtime, tag: str, name: str) -> str:
     """Delete a document that was ingested; returns its id."""
-    new = NewJob(f"upload:///{name}.md", tag, op=Operation.DELETE)
-    job_id = intake.accept(runtime, [new])[0].job_id
+    (job_id,) = ask(runtime, tag, {name: None})
     assert _run(runtime, tag, job_id).status is JobStatus.COMPLETED
     document = runtime.state.jobs.get(job_id).document_id
     assert runtime.graph.committed(document).deleted

@@ -232,7 +232,7 @@ def _render(paths: Paths, programs: Sequence[Program], digests: dict[str, str]) 
             f"autorestart={'false' if program.one_shot else 'true'}",
             # A server that ends sooner than this is started again ever more slowly, and given up after the last try.
             f"startsecs={0 if program.one_shot else 5}",
-            "startretries=10",
+            "startretries=100",
             f"stopwaitsecs={program.stop_seconds}",
             f"stopasgroup={'false' if program.stops_children else 'true'}",
             "killasgroup=true",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,7 +20,6 @@ T = TypeVar("T")
 
 #: Version of what a commit writes for the same parse and extraction; part of the pipeline's fingerprint.
 BUILD_VERSION = 2
-_GATE_POLL_SECONDS = 0.5
 
 
 class JobLostError(Exception):
@@ -160,9 +158,7 @@ def wait_for_gate(runtime: Runtime, works: list[Work]) -> None:
         return
     for work in works:
         runtime.state.jobs.pause(work.job_id, work.run_id, gate.reason)
-    while not runtime.state.gate.state().open:
-        if not any(runtime.state.jobs.is_live(work.job_id, work.run_id) for work in works):
-            return
-        time.sleep(_GATE_POLL_SECONDS)
+    if not runtime.state.gate.wait(lambda: any(runtime.state.jobs.is_live(w.job_id, w.run_id) for w in works)):
+        return
     for work in works:
         runtime.state.jobs.unpause(work.job_id, work.run_id)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from docgraph.model.jobs import now
 from docgraph.state import keys
 from docgraph.state.server import Server
+
+_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,11 @@ class Gate:
     def open(self) -> None:
         """Let work go on."""
         self._server.script("gate", [keys.GATE], ("open", "", now()))
+
+    def wait(self, wanted: Callable[[], bool] = lambda: True) -> bool:
+        """Wait while it is closed and the work behind it is still wanted; returns whether it is open."""
+        while not self.state().open:
+            if not wanted():
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True

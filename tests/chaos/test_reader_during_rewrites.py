@@ -112,6 +112,8 @@ def test_no_search_sees_a_mix_or_a_gap_while_400_sections_are_rewritten_continuo
     seconds: list[float] = []
     met_a_commit = conflicts = 0
     seen: Counter[str] = Counter()
+    edition_of = {row.section_id: str(edition.number) for edition in contents for row in edition.rows}
+    with_neighbours = 0
     try:
         for poll in itertools.count():
             if seen.total() == ANSWERS:
@@ -121,9 +123,7 @@ def test_no_search_sees_a_mix_or_a_gap_while_400_sections_are_rewritten_continuo
             question = "quorum lease" if part is None else f"quorum lease of part{part}"
             started, before = time.monotonic(), len(commits)
             try:
-                answer = search(
-                    runtime.graph, runtime.vectors, runtime.embedder, question, tag, limit=100, related=False
-                )
+                answer = search(runtime.graph, runtime.vectors, runtime.embedder, question, tag, limit=100)
             except ReadConflictError:
                 conflicts += 1
                 continue
@@ -132,7 +132,10 @@ def test_no_search_sees_a_mix_or_a_gap_while_400_sections_are_rewritten_continuo
                 met_a_commit += len(commits) > before
             snippets = [hit.snippet for hit in answer.evidence]
             shown = {snippet.rpartition("edition")[2].rstrip(".") for snippet in snippets}
+            near = {edition_of[place.section_id] for hit in answer.evidence for place in hit.related}
+            with_neighbours += bool(near)
             assert len(shown) == 1, f"poll {poll} shows {len(shown)} editions at once"
+            assert near <= shown, f"poll {poll} shows neighbours of another edition"
             assert len(set(snippets)) == 100, f"poll {poll} shows {len(set(snippets))} of 100 sections"
             if part is not None:
                 assert any(f" part{part} " in snippet for snippet in snippets), f"poll {poll} misses part {part}"
@@ -144,8 +147,10 @@ def test_no_search_sees_a_mix_or_a_gap_while_400_sections_are_rewritten_continuo
     print(
         f"\n{len(seconds)} polls in {elapsed:.0f} s during {len(commits)} commits of {SECTIONS} sections "
         f"({met_a_commit} polls met a commit's end); {conflicts} ended in a conflict; "
+        f"{with_neighbours} came with neighbours; "
         f"median {sorted(seconds)[len(seconds) // 2]:.3f} s, slowest {max(seconds):.2f} s; editions seen: {dict(seen)}"
     )
     assert failures == []
     assert len(commits) > 20, "the document was hardly rewritten while it was read"
     assert len(seen) == EDITIONS
+    assert with_neighbours > ANSWERS / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,7 +16,7 @@ from docgraph.errors import ReadConflictError
 from docgraph.model import identity
 from docgraph.model.commit import CommitRequest, SectionRow
 from docgraph.model.protocol import Attempt, CommitDecision
-from docgraph.retrieval.validated import Candidate, Candidates, validated_read
+from docgraph.retrieval.validated import Candidate, Candidates, Hit, validated_read
 from docgraph.runtime import Runtime
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.stillness import Stillness
@@ -382,6 +382,45 @@ def test_commits_to_the_dataset_during_every_read_end_in_a_clear_error(data: Dat
 
     with pytest.raises(ReadConflictError, match="was being written to during each of 3 reads"):
         validated_read(data.graph, data.tag, ask, max_rounds=3)
+
+
+def test_what_is_read_beside_the_hits_is_of_the_same_commit(data: Dataset) -> None:
+    uri = "upload:///a.md"
+    editions = iter([["quorum new"], ["quorum newer"]])
+    data.commit(uri, ["quorum old"])
+
+    def ask(stillness: Stillness) -> Candidates:
+        hits = data.graph.fulltext(data.tag, "quorum", 10, stillness=stillness)
+        return Candidates((), tuple(Candidate(h.section_id, h.document_id, bm25=h.score) for h in hits))
+
+    def beside(_: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> set[str]:
+        """A commit comes before what is beside is read, twice."""
+        if texts := next(editions, None):
+            data.commit(uri, texts)
+        hits_now = data.graph.fulltext(data.tag, "quorum", 10, stillness=stillness)
+        return {hit.section_id for hit in hits_now}
+
+    read = validated_read(data.graph, data.tag, ask, beside)
+    assert [hit.section.text for hit in read.hits.values()] == ["quorum newer"]
+    assert read.beside == set(read.hits)
+
+
+def test_hits_come_alone_where_commits_meet_each_read_beside_them(data: Dataset) -> None:
+    (section,) = data.commit("upload:///a.md", ["kept"])
+    found = Candidates((Candidate(section, data.document_id("upload:///a.md"), fence=1, cosine=0.5),), ())
+    reads = 0
+
+    def beside(_: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> str:
+        nonlocal reads
+        reads += 1
+        data.commit("upload:///busy.md", [secrets.token_hex(4)])
+        data.graph.sections([section], stillness=stillness)
+        return "of another state"
+
+    read = validated_read(data.graph, data.tag, lambda _: found, beside)
+    assert set(read.hits) == {section}
+    assert read.beside is None
+    assert reads > 1
 
 
 def test_a_member_whose_node_is_missing_is_left_out_and_logged(

@@ -383,6 +383,36 @@ def test_filters_hold_together_and_on_every_page(handbook: Dataset) -> None:
     assert handbook.search("store", offset=3, **both).evidence == ()
 
 
+@pytest.mark.parametrize("statement", ["sections_above", "shared_entities", "linked_documents"])
+def test_what_is_near_a_hit_is_of_the_hits_commit(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    uri, other = "upload:///page.md", "upload:///target.md"
+
+    def texts(edition: str) -> list[tuple[str | tuple[str, ...], str]]:
+        return [("Guide", f"About {edition}."), (("Guide", edition), f"The quorum of {edition}."), ("End", edition)]
+
+    data.write(other, [("Target", "Something else.")])
+    old = data.write(uri, texts("first"), links=[other])
+    new: list[str] = []
+    asked = getattr(GraphStore, statement)
+
+    def after_a_commit(self: GraphStore, *args: object, **options: object) -> object:
+        if not new:
+            new.extend(data.write(uri, texts("second")))
+        return asked(self, *args, **options)
+
+    monkeypatch.setattr(GraphStore, statement, after_a_commit)
+    evidence = data.search("quorum", limit=3, source_prefix=uri).evidence
+    assert new
+    assert {e.section_id for e in evidence} == set(new)
+    near = {r.section_id for e in evidence for r in e.related if r.document_id == data.document_id(uri)}
+    assert near
+    assert near <= set(new)
+    assert not near & set(old)
+    assert [r for e in evidence for r in e.related if r.relation == "link"] == []
+
+
 def test_a_search_never_shows_half_of_a_commit(data: Dataset) -> None:
     uri, size = "upload:///flip.md", 12
     failures: list[Exception] = []
@@ -407,8 +437,10 @@ def test_a_search_never_shows_half_of_a_commit(data: Dataset) -> None:
     deadline = time.monotonic() + 10
     try:
         while time.monotonic() < deadline:
-            evidence = data.search("quorum lease", limit=50, related=False).evidence
+            evidence = data.search("quorum lease", limit=50).evidence
             seen.append((len({e.snippet.split(" part")[0] for e in evidence}), len(evidence)))
+            near = {r.section_id for e in evidence for r in e.related}
+            assert near <= {e.section_id for e in evidence}, "what is near a hit is of another commit"
     finally:
         stopping.set()
         writer.join(timeout=60)

@@ -11,29 +11,34 @@ from docgraph.retrieval.answer import Related
 from docgraph.retrieval.validated import Hit
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.reading import SectionText
+from docgraph.stores.graph.stillness import Stillness
 
 #: Related places of each kind a hit carries at most.
 PER_KIND = 3
+#: Section id → what stands near it.
+Near = dict[str, tuple[Related, ...]]
 
 
-def expand(reader: GraphStore, hits: Sequence[Hit]) -> dict[str, tuple[Related, ...]]:
-    """Return the related places of each hit, by section id; a place that can't be seen at this moment is left out."""
+def expand(reader: GraphStore, hits: Sequence[Hit], stillness: Stillness) -> Near:
+    """Return the related places of each hit, by section id, as they are under `stillness`: part of a validated read."""
     ids = [hit.section.section_id for hit in hits]
     if not ids:
         return {}
     found: dict[str, list[Related]] = {i: [] for i in ids}
-    _add_places_around(reader, hits, found)
-    _add_shared_entities(reader, hits, found)
-    _add_links(reader, hits, found)
+    _add_places_around(reader, hits, found, stillness)
+    _add_shared_entities(reader, hits, found, stillness)
+    _add_links(reader, hits, found, stillness)
     return {i: tuple(related) for i, related in found.items()}
 
 
-def _add_places_around(reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]]) -> None:
+def _add_places_around(
+    reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]], stillness: Stillness
+) -> None:
     """Add the sections before and after each hit and the one of the heading around it, each once."""
     places = [(hit.section.section_id, hit.document.document_id, hit.member.position) for hit in hits]
-    above = reader.sections_above(places)
+    above = reader.sections_above(places, stillness=stillness)
     beside = {neighbour for hit in hits for neighbour in (hit.member.previous_id, hit.member.next_id) if neighbour}
-    sections = reader.sections(sorted(beside.union(*above.values())))
+    sections = reader.sections(sorted(beside.union(*above.values())), stillness=stillness)
     for hit in hits:
         parent = _parent(hit, above.get(hit.section.section_id, ()), sections)
         around: list[tuple[str, str | None, str]] = [
@@ -73,14 +78,16 @@ def _related(relation: str, hit: Hit, section: SectionText, why: str) -> Related
     )
 
 
-def _add_shared_entities(reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]]) -> None:
-    shared = reader.shared_entities([hit.section.section_id for hit in hits], per=PER_KIND)
+def _add_shared_entities(
+    reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]], stillness: Stillness
+) -> None:
+    shared = reader.shared_entities([hit.section.section_id for hit in hits], per=PER_KIND, stillness=stillness)
     wanted: dict[str, set[str]] = {}
     for item in shared:
         wanted.setdefault(item.document_id, set()).add(item.related_id)
-    views = reader.membership({document: sorted(ids) for document, ids in wanted.items()})
+    views = reader.membership({document: sorted(ids) for document, ids in wanted.items()}, stillness=stillness)
     members = [item for item in shared if item.related_id in views[item.document_id].members]
-    sections = reader.sections(sorted({item.related_id for item in members}))
+    sections = reader.sections(sorted({item.related_id for item in members}), stillness=stillness)
     for item in members:
         section, view = sections.get(item.related_id), views[item.document_id]
         if section is None:
@@ -99,8 +106,8 @@ def _add_shared_entities(reader: GraphStore, hits: Sequence[Hit], found: dict[st
         )
 
 
-def _add_links(reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]]) -> None:
-    for link in reader.linked_documents([hit.section.section_id for hit in hits]):
+def _add_links(reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]], stillness: Stillness) -> None:
+    for link in reader.linked_documents([hit.section.section_id for hit in hits], stillness=stillness):
         related = found[link.section_id]
         if sum(1 for r in related if r.relation == "link") >= PER_KIND:
             continue

@@ -6,15 +6,26 @@ ranks, and nothing asks the vector store.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from docgraph.errors import DocgraphError, ReadConflictError, WorldError
 from docgraph.retrieval.answer import Related
 from docgraph.retrieval.expansion import expand
-from docgraph.retrieval.validated import MAX_ROUNDS, Candidate, Candidates, Hit, validated_read
+from docgraph.retrieval.validated import (
+    MAX_ROUNDS,
+    Beside,
+    Candidate,
+    Candidates,
+    Hit,
+    ValidatedRead,
+    validated_read,
+)
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.stillness import Stillness
+
+T = TypeVar("T")
 
 #: Sections read at once: membership compares each with the whole generation, so a long document is read in stretches.
 MAX_SECTIONS = 200
@@ -79,28 +90,42 @@ def read_section(reader: GraphStore, section_id: str) -> Hit:
         ReadConflictError: its document kept changing while it was read.
         StoreUnavailableError: Neo4j can't be reached.
     """
-    tag = _tag_of_section(reader, section_id)
-
-    def ask(stillness: Stillness) -> Candidates:
-        found = reader.sections([section_id], stillness=stillness).values()
-        return Candidates((), tuple(Candidate(s.section_id, s.document_id, bm25=0.0) for s in found))
-
-    hit = validated_read(reader, tag, ask).hits.get(section_id)
-    if hit is None:
-        raise _unknown_section(section_id)
+    hit, _ = _read_section(reader, section_id)
     return hit
 
 
 def near(reader: GraphStore, section_id: str) -> tuple[Hit, tuple[Related, ...]]:
     """Return a section and what stands near it in the graph: neighbours, parent, shared entities, linked documents.
 
+    Both are of one state.
+
     Raises:
         SectionNotFoundError: no generation contains it.
         ReadConflictError: its document kept changing while it was read.
         StoreUnavailableError: Neo4j can't be reached.
     """
-    hit = read_section(reader, section_id)
-    return hit, expand(reader, [hit])[section_id]
+
+    def beside(_: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> tuple[Related, ...]:
+        return expand(reader, list(hits.values()), stillness).get(section_id, ())
+
+    hit, found = _read_section(reader, section_id, beside)
+    if found is None:
+        raise ReadConflictError(f"What is near {section_id} kept changing while it was read; ask again in a moment.")
+    return hit, found
+
+
+def _read_section(reader: GraphStore, section_id: str, beside: Beside[T] | None = None) -> tuple[Hit, T | None]:
+    tag = _tag_of_section(reader, section_id)
+
+    def ask(stillness: Stillness) -> Candidates:
+        found = reader.sections([section_id], stillness=stillness).values()
+        return Candidates((), tuple(Candidate(s.section_id, s.document_id, bm25=0.0) for s in found))
+
+    read = validated_read(reader, tag, ask, beside)
+    hit = read.hits.get(section_id)
+    if hit is None:
+        raise _unknown_section(section_id)
+    return hit, read.beside
 
 
 def read_passage(reader: GraphStore, tag: str, document_id: str, start: int = 0, limit: int = MAX_SECTIONS) -> Passage:
@@ -125,7 +150,7 @@ def _read_once(reader: GraphStore, tag: str, document_id: str, start: int, limit
     if not wanted:
         raise _no_passage(tag, document_id, start, len(generation))
     candidates = Candidates((), tuple(Candidate(i, document_id, bm25=0.0) for i in wanted))
-    read = validated_read(reader, tag, lambda _: candidates)
+    read: ValidatedRead[None] = validated_read(reader, tag, lambda _: candidates)
     if read.dropped:
         return None
     hits = tuple(sorted(read.hits.values(), key=lambda hit: hit.member.position))

@@ -17,7 +17,7 @@ from docgraph.model.identity import canonical_text, is_tag
 from docgraph.retrieval.answer import Answer, Evidence, Related
 from docgraph.retrieval.confidence import Features, confidence
 from docgraph.retrieval.errors import QueryError, UnknownDatasetError
-from docgraph.retrieval.expansion import expand
+from docgraph.retrieval.expansion import Near, expand
 from docgraph.retrieval.fusion import reciprocal_rank_fusion
 from docgraph.retrieval.matching import coverage, is_identifier, matched, query_terms, snippet, weights
 from docgraph.retrieval.validated import Candidate, Candidates, Hit, validated_read
@@ -71,6 +71,16 @@ class _Stopwatch:
         return {**self.seconds, "total": time.perf_counter() - self.started}
 
 
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """What both arms found and exists, each best first, and fused."""
+
+    hits: Mapping[str, Hit]
+    dense: list[str]
+    lexical: list[str]
+    ranking: list[tuple[str, float]]
+
+
 def search(
     reader: GraphStore,
     vectors: VectorStore,
@@ -89,8 +99,9 @@ def search(
     """Answer a question from one dataset: evidence, best first, with reasons, confidence (0 to 1) and timings (seconds).
 
     `source_prefix`, `content_type` and `heading` (part of the heading path, any case) restrict it. `related` adds what
-    stands near each hit in the graph. `embedding_version` asks the points of another version than the readers' (by name),
-    which is how one that is being built is tried.
+    stands near each hit in the graph, of the same state; while the dataset is written to without a break it is left out.
+    `embedding_version` asks the points of another version than the readers' (by name), which is how one that is being
+    built is tried.
 
     Raises:
         QueryError: the question, tag, limit or offset can't be used as it is.
@@ -112,24 +123,35 @@ def search(
         return Answer(query, tag, (), 0.0, watch.timings, {"dense": 0, "fulltext": 0, "dropped": 0})
     pool = max(POOL, 2 * (limit + offset))
     arms = _Arms(reader, vectors, own, tag, question, pool, filters, documents, watch)
-    read = validated_read(reader, tag, arms.ask)
+    terms = query_terms(question)
+
+    def ranked(candidates: Candidates, hits: Mapping[str, Hit]) -> _Ranked:
+        return _rank(candidates, {i: h for i, h in hits.items() if filters.allows(h.section.heading_path)}, terms)
+
+    def near_page(candidates: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> Near:
+        shown = ranked(candidates, hits).ranking[offset : offset + limit]
+        return expand(reader, [hits[i] for i, _ in shown], stillness)
+
+    read = validated_read(reader, tag, arms.ask, near_page if related else None)
     watch.seconds["join"] += read.join_seconds
     watch.seconds["read"] += read.read_seconds
 
-    hits = {i: hit for i, hit in read.hits.items() if filters.allows(hit.section.heading_path)}
-    dense = [c.section_id for c in read.candidates.dense if c.section_id in hits]
-    lexical = [c.section_id for c in read.candidates.fulltext if c.section_id in hits]
-    terms = query_terms(question)
-    ranking = reciprocal_rank_fusion(dense, lexical, weights=(1.0, IDENTIFIER_WEIGHT if is_identifier(terms) else 1.0))
+    found = ranked(read.candidates, read.hits)
+    hits, dense, lexical = found.hits, found.dense, found.lexical
     term_weights = weights(terms, [_full_text(hit) for hit in hits.values()])
-    features = _features(ranking, hits, dense, lexical, term_weights)
-    page = ranking[offset : offset + limit]
-    started = time.perf_counter()
-    near = expand(reader, [hits[i] for i, _ in page]) if related else {}
-    watch.add("read", started)
+    features = _features(found.ranking, hits, dense, lexical, term_weights)
+    page = found.ranking[offset : offset + limit]
+    near = read.beside or {}
     evidence = tuple(_evidence(hits[i], score, dense, lexical, term_weights, near.get(i, ())) for i, score in page)
     counts = {"dense": len(dense), "fulltext": len(lexical), "dropped": read.dropped}
     return Answer(query, tag, evidence, confidence(features), watch.timings, counts, features)
+
+
+def _rank(candidates: Candidates, hits: Mapping[str, Hit], terms: Sequence[str]) -> _Ranked:
+    dense = [c.section_id for c in candidates.dense if c.section_id in hits]
+    lexical = [c.section_id for c in candidates.fulltext if c.section_id in hits]
+    arms = (1.0, IDENTIFIER_WEIGHT if is_identifier(terms) else 1.0)
+    return _Ranked(hits, dense, lexical, reciprocal_rank_fusion(dense, lexical, weights=arms))
 
 
 def readers_version(reader: GraphStore, embedder: EmbeddingServers, tag: str) -> EmbeddingVersion:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from docgraph.errors import ReadConflictError
 from docgraph.stores.graph import GraphStore
@@ -23,6 +24,10 @@ logger = logging.getLogger(__name__)
 #: A read that meets a commit each time gives up after this many rounds or seconds, whichever is first.
 MAX_ROUNDS = 50
 MAX_SECONDS = 3.0
+#: How often everything is read again only because what stands beside the hits was of another state.
+BESIDE_ROUNDS = 5
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,11 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class ValidatedRead:
-    """The outcome: the hits by id, the candidates of the last round, how many were dropped in all, and how long it took."""
+class ValidatedRead(Generic[T]):
+    """The outcome: the hits by id, the candidates of the last round, how many were dropped in all, and how long it took.
+
+    `beside` is what was read beside the hits, of the same state; None where nothing was asked for or commits met each try.
+    """
 
     hits: Mapping[str, Hit]
     candidates: Candidates
@@ -79,6 +87,11 @@ class ValidatedRead:
     rounds: int
     join_seconds: float
     read_seconds: float
+    beside: T | None = None
+
+
+#: What else to read, of the same state: given what both arms named, the hits, and the stillness to read under.
+Beside = Callable[[Candidates, Mapping[str, Hit], Stillness], T]
 
 
 def dropped(candidates: Mapping[str, Candidate], views: Mapping[str, DocumentView]) -> list[Candidate]:
@@ -101,50 +114,89 @@ def validated_read(
     reader: GraphStore,
     tag: str,
     ask: Callable[[Stillness], Candidates],
+    beside: Beside[T] | None = None,
     *,
     max_rounds: int = MAX_ROUNDS,
     max_seconds: float = MAX_SECONDS,
-) -> ValidatedRead:
+) -> ValidatedRead[T]:
     """Ask both arms, join, and read, until the dataset stood still from the first question to the last.
 
     It stood still if no transaction of the database was committed or being applied meanwhile (which costs nothing to
     see), or, where there was one, if no document of this dataset has changed (which is looked at only then). `ask` puts
-    what it asks the graph under the `Stillness` that it is given.
+    what it asks the graph under the `Stillness` that it is given, and so does `beside`, which reads what belongs to the
+    hits; when commits meet it again and again, the hits come without it.
 
     Raises:
         ReadConflictError: commits to this dataset met every round.
     """
     deadline = time.monotonic() + max_seconds
-    stillness = Stillness()
-    reader.mark(stillness)
-    before: tuple[int, int, str] | None = None
+    watch = _Watch(reader, tag)
     total_dropped, join_seconds, read_seconds = 0, 0.0, 0.0
+    without_beside: ValidatedRead[T] | None = None
     for round_number in range(1, max_rounds + 1):
-        candidates = ask(stillness)
+        candidates = ask(watch.stillness)
         found = candidates.all
         started = time.monotonic()
-        views = reader.membership(_by_document(found), stillness=stillness)
+        views = reader.membership(_by_document(found), stillness=watch.stillness)
         joined = time.monotonic()
         members = [i for i, candidate in found.items() if i in views[candidate.document_id].members]
-        sections = reader.sections(members, stillness=stillness)
+        sections = reader.sections(members, stillness=watch.stillness)
         join_seconds += joined - started
         read_seconds += time.monotonic() - joined
         total_dropped += len(dropped(found, views))
-        after = None if stillness.held else reader.dataset_state(tag, stillness)
-        if after is None or after == before:
+        if not watch.moved():
             for i in members:
                 if i not in sections:
                     # Nothing was being committed, so this is no race: the graph is damaged here.
                     logger.warning("Section %s of %s has no whole node; `ingestctl repair` mends it.", i, tag)
             hits = {i: _hit(found[i], views, sections[i]) for i in members if i in sections}
-            return ValidatedRead(hits, candidates, total_dropped, round_number, join_seconds, read_seconds)
-        before = after
-        stillness.begin()
+            read: ValidatedRead[T] = ValidatedRead(
+                hits, candidates, total_dropped, round_number, join_seconds, read_seconds
+            )
+            if beside is None:
+                return read
+            started = time.monotonic()
+            also = watch.unmoved(beside, candidates, hits)
+            read_seconds += time.monotonic() - started
+            if also is not None:
+                return replace(read, read_seconds=read_seconds, beside=also)
+            without_beside = read
+            if round_number >= BESIDE_ROUNDS:
+                break
         if time.monotonic() > deadline:
             break
+    if without_beside is not None:
+        return without_beside
     raise ReadConflictError(
         f"The dataset {tag!r} was being written to during each of {round_number} reads; ask again in a moment."
     )
+
+
+class _Watch:
+    """Whether a dataset has moved since it was last looked at, by what its statements saw on the way."""
+
+    def __init__(self, reader: GraphStore, tag: str) -> None:
+        self.stillness = Stillness()
+        self._reader, self._tag = reader, tag
+        #: The state when it was last looked at; while the database stands still, it is that one.
+        self._state: tuple[int, int, str] | None = None
+        reader.mark(self.stillness)
+
+    def moved(self) -> bool:
+        """Whether it has, as far as is known: where the database did not stand still, its state has to be the one known."""
+        if self.stillness.held:
+            return False
+        before, self._state = self._state, self._reader.dataset_state(self._tag, self.stillness)
+        self.stillness.begin()
+        return self._state != before
+
+    def unmoved(self, beside: Beside[T], candidates: Candidates, hits: Mapping[str, Hit]) -> T | None:
+        """Return what is read beside the hits, None where the dataset has moved meanwhile."""
+        try:
+            found = beside(candidates, hits, self.stillness)
+        except ReadConflictError:
+            return None
+        return None if self.moved() else found
 
 
 def _by_document(candidates: Mapping[str, Candidate]) -> dict[str, list[str]]:

@@ -98,29 +98,39 @@ _DOCUMENTS_MATCHING = (
     "AND ($content_type IS NULL OR d.content_type = $content_type) RETURN d.id AS id ORDER BY id"
 )
 # The chain of ever deeper levels in front of each place, nearest last, in one pass over the list.
-_ABOVE = (
+_ABOVE = _Table.of(
     "UNWIND $places AS place MATCH (d:Document {id: place[1]}) "
     "WITH place[0] AS id, place[2] AS position, d.generation AS generation, d.levels AS levels "
     "WHERE levels IS NOT NULL AND generation[position] = id "
     "WITH id, generation, reduce(chain = [], i IN range(0, position - 1) | CASE WHEN levels[i] < levels[position] "
-    "THEN [j IN chain WHERE levels[j] < levels[i]] + [i] ELSE chain END) AS chain "
-    "RETURN id AS section_id, [i IN chain | generation[i]] AS above"
+    "THEN [j IN chain WHERE levels[j] < levels[i]] + [i] ELSE chain END) AS chain",
+    section_id="id",
+    above="[i IN chain | generation[i]]",
 )
-_LINKED = (
+_LINKED = _Table.of(
     "UNWIND $ids AS id MATCH (s:Section {id: id}) MATCH (d:Source {id: s.document_id}) "
     "MATCH (d)-[l:LINKS_TO {section_id: id}]->(t:Document) WHERE t.id <> d.id "
-    "RETURN id AS section_id, t.id AS document_id, t.title AS title, t.source_uri AS source_uri, l.anchor AS anchor, "
-    "l.text AS text ORDER BY section_id, source_uri, anchor LIMIT $limit"
+    "WITH id, l, t ORDER BY id, t.source_uri, l.anchor LIMIT $limit",
+    section_id="id",
+    document_id="t.id",
+    title="t.title",
+    source_uri="t.source_uri",
+    anchor="l.anchor",
+    text="l.text",
 )
 # An entity that most sections mention relates nothing to anything; the rarest shared ones come first.
-_SHARED = (
+_SHARED = _Table.of(
     "UNWIND $ids AS id MATCH (:Section {id: id})-[:MENTIONS]->(e:Entity) WITH DISTINCT id, e "
     "WITH id, e, COUNT { (e)<-[:MENTIONS]-() } AS uses WHERE uses > 1 AND uses <= $common "
     "MATCH (e)<-[:MENTIONS]-(other:Section) WHERE other.id <> id AND NOT other.id IN $ids "
     "WITH DISTINCT id, other, e, uses WITH id, other, collect(e.name) AS names, sum(1.0 / uses) AS weight "
     "ORDER BY weight DESC, other.id "
     "WITH id, collect({section_id: other.id, document_id: other.document_id, names: names})[..$per] AS found "
-    "UNWIND found AS f RETURN id AS section_id, f.section_id AS related_id, f.document_id AS document_id, f.names AS names"
+    "UNWIND found AS f",
+    section_id="id",
+    related_id="f.section_id",
+    document_id="f.document_id",
+    names="f.names",
 )
 _DATASET_STATE = (
     "OPTIONAL MATCH (d:Source {tag: $tag}) WHERE d.fence IS NOT NULL "
@@ -303,31 +313,36 @@ class Reading(Base):
         rows = self._read(_DOCUMENTS_MATCHING, tag=tag, prefix=source_prefix, content_type=content_type)
         return [row["id"] for row in rows]
 
-    def sections_above(self, places: Sequence[tuple[str, str, int]]) -> dict[str, tuple[str, ...]]:
+    def sections_above(
+        self, places: Sequence[tuple[str, str, int]], *, stillness: Stillness | None = None
+    ) -> dict[str, tuple[str, ...]]:
         """Return for each (section, document, position) the sections of ever higher levels in front of it, nearest first.
 
         The section of the heading around it is among them if that heading has text of its own; heading paths tell which.
         What no longer stands at its position is left out.
         """
-        rows = self._read(_ABOVE, places=[list(place) for place in places])
+        parameters = {"places": [list(place) for place in places]}
+        rows = self._read_whole(_ABOVE, ("section_id", "above"), parameters, stillness)
         return {row["section_id"]: tuple(reversed(row["above"])) for row in rows}
 
-    def linked_documents(self, section_ids: Sequence[str], limit: int = 100) -> list[LinkedDocument]:
+    def linked_documents(
+        self, section_ids: Sequence[str], limit: int = 100, *, stillness: Stillness | None = None
+    ) -> list[LinkedDocument]:
         """Return the live documents that the sections link to."""
-        return [
-            LinkedDocument(**{key: value or "" for key, value in row.items()})
-            for row in self._read(_LINKED, ids=list(section_ids), limit=limit)
-        ]
+        parameters = {"ids": list(section_ids), "limit": limit}
+        rows = self._read_whole(_LINKED, ("section_id", "document_id"), parameters, stillness)
+        return [LinkedDocument(**{key: value or "" for key, value in row.items()}) for row in rows]
 
-    def shared_entities(self, section_ids: Sequence[str], *, per: int = 3, common: int = 50) -> list[SharedEntities]:
+    def shared_entities(
+        self, section_ids: Sequence[str], *, per: int = 3, common: int = 50, stillness: Stillness | None = None
+    ) -> list[SharedEntities]:
         """Return for each section up to `per` others that share its rarest entities.
 
         An entity with more than `common` mentions relates nothing. What is returned are candidates: ask `membership`.
         """
-        return [
-            SharedEntities(row["section_id"], row["related_id"], row["document_id"], tuple(row["names"]))
-            for row in self._read(_SHARED, ids=list(section_ids), per=per, common=common)
-        ]
+        parameters = {"ids": list(section_ids), "per": per, "common": common}
+        rows = self._read_whole(_SHARED, ("related_id", "document_id"), parameters, stillness)
+        return [SharedEntities(r["section_id"], r["related_id"], r["document_id"], tuple(r["names"])) for r in rows]
 
     def counts(self, tag: str) -> dict[str, int]:
         """Return the dataset's numbers of live documents, of sections in their generations, and of entities."""

@@ -60,9 +60,11 @@ prove: setup ## Check the commit protocol: millions of interleavings (minutes)
 chaos: setup-tests ## Kill every process at every named place of a run (about an hour)
 	@$(PYTHON_IN_VENV) -m pytest tests/chaos -m "matrix or not matrix"
 
-bench: up ## Seed 50,000 made-up sections and measure how fast they are searched (minutes)
+bench: up ## Seed 50,000 made-up sections and measure how fast they are searched and compared (minutes)
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/seed_synthetic.py --tag bench --once
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/bench_search.py --tag bench --http --p50 60 --p95 150
+	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/bench_verify.py --tag bench --seconds 30 --growth 40
+	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/bench_verify.py --tag bench --vectors --seconds 30
 
 eval: setup ## Measure retrieval on the Python manual (KEEP=1 CLEAN=1 CALIBRATE=1 PUBLISH=1)
 	@$(PYTHON_IN_VENV) -m docgraph_local.evaluation $(if $(KEEP),--keep) $(if $(CLEAN),--clean) \

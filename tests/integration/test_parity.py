@@ -369,7 +369,10 @@ def test_a_repair_beside_writers_loses_nothing(dataset: Dataset) -> None:
     threads.append(threading.Thread(target=loop, args=("repairs", mending)))
     for thread in threads:
         thread.start()
-    time.sleep(12)
+    # As long as it takes on a busy machine to have met often enough.
+    deadline = time.monotonic() + 120
+    while not failures and time.monotonic() < deadline and (rounds["writes"] < 16 or rounds["repairs"] < 4):
+        time.sleep(0.1)
     stop.set()
     for thread in threads:
         thread.join(60)

@@ -9,9 +9,12 @@ after that, they are work in progress. So neither that nor a torn read is ever c
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from docgraph.model.documents import COLLECTION_PREFIX, Committed, EmbeddingVersion, StoredPoint
 from docgraph.model.identity import vector_hash
@@ -302,7 +305,7 @@ def _faults(point: StoredPoint, document_id: str, text_hash: str | None, tag: st
 def compare_dataset(
     runtime: Runtime, version: EmbeddingVersion, tag: str, *, with_vectors: bool = False, say: Say = _nothing
 ) -> Comparison:
-    """Compare a whole dataset by merging two streams sorted by id; memory grows with what is wrong, and by a hash a section.
+    """Compare a whole dataset by merging two streams sorted by id; memory grows with what is wrong, and by 84 bytes a section.
 
     What differs at first sight is looked at again document by document, so that a commit between the two streams is no drift.
     Vectors that different texts share are computed again: all of them `with_vectors`, else some.
@@ -341,25 +344,36 @@ def compare_dataset(
     result.widen(found)
     # Not what the merge counted: between its two streams a document may have changed.
     result.vector_total = result.graph_total - len(result.missing) + len(result.stray)
-    doubted = sorted(twins.found)
+    doubted = twins.found()
     _add_foreign_vectors(runtime, version, doubted if with_vectors else doubted[:_TWINS_LOOKED_AT], result)
     _add_other_versions(runtime, version, tag, result)
     return result
 
 
 class _Twins:
-    """Points of different texts that have the very same vector: rightly so, or because a broken embedder made them."""
+    """Points of different texts that have the very same vector: rightly so, or because a broken embedder made them.
+
+    Packed, 84 bytes a point: it is all that a comparison keeps of what is as it should be.
+    """
+
+    _ROW = np.dtype([("vector", "S32"), ("text", "S16"), ("section_id", "S36")])
 
     def __init__(self) -> None:
-        self.found: set[str] = set()
-        self._first: dict[str, bytes] = {}
+        self._rows = bytearray()
 
     def add(self, point: StoredPoint) -> None:
-        """Compare a point with the first one of the same vector."""
-        this = f"{point.text_hash[:16]} {point.section_id}".encode()
-        first = self._first.setdefault(point.vector_hash[:32], this)
-        if first.split()[0] != this.split()[0]:
-            self.found |= {first.split()[1].decode(), point.section_id}
+        """Take note of a point."""
+        row = (point.vector_hash.encode(), point.text_hash.encode(), point.section_id.encode())
+        self._rows += struct.pack("32s16s36s", *row)
+
+    def found(self) -> list[str]:
+        """Return the ids of those whose text is not that of the first one with their vector, and of that one, sorted."""
+        rows = np.frombuffer(self._rows, self._ROW)
+        _, first, which = np.unique(rows["vector"], return_index=True, return_inverse=True)
+        firsts = first[which]
+        twins = rows["text"] != rows["text"][firsts]
+        ids = np.concatenate([rows["section_id"][twins], rows["section_id"][firsts[twins]]])
+        return [section_id.decode() for section_id in np.unique(ids)]
 
 
 def _add_foreign_vectors(

@@ -371,7 +371,7 @@ def test_a_repair_beside_writers_loses_nothing(dataset: Dataset) -> None:
         thread.start()
     # As long as it takes on a busy machine to have met often enough.
     deadline = time.monotonic() + 120
-    while not failures and time.monotonic() < deadline and (rounds["writes"] < 16 or rounds["repairs"] < 4):
+    while not failures and time.monotonic() < deadline and (rounds["writes"] < 40 or rounds["repairs"] < 8):
         time.sleep(0.1)
     stop.set()
     for thread in threads:

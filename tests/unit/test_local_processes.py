@@ -26,10 +26,15 @@ def mark() -> str:
 def detached(mark: str) -> Iterator[psutil.Process]:
     """A process in a session of its own whose parent knows nothing of it, as a task of a killed worker."""
     environment = {**os.environ, "DOCGRAPH_STACK_ID": mark, "DOCGRAPH_PROGRAM": "airflow-scheduler"}
-    child = subprocess.Popen(["sleep", "60"], env=environment, start_new_session=True)
+    command = ["sh", "-c", "echo started; read line"]
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(command, env=environment, start_new_session=True, stdin=pipe, stdout=pipe)
+    assert child.stdout is not None
+    # Before its first word, the environment of a process may not be there yet.
+    assert child.stdout.readline() == b"started\n"
     yield psutil.Process(child.pid)
     child.kill()
-    child.wait()
+    child.communicate()
 
 
 def test_a_process_is_found_by_its_mark_and_ended(detached: psutil.Process, mark: str) -> None:

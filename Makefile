@@ -52,7 +52,7 @@ test: test-phase-6 ## Run every test on the real engines
 test-phase-6: setup-tests ## The same: results in reports/phase-6/
 	@$(PYTHON_IN_VENV) -m docgraph_local.testrun
 
-prove: setup ## Check the commit protocol: millions of interleavings (minutes)
+prove: setup ## Check the commit protocol: millions of interleavings (half an hour)
 	@$(PYTHON_IN_VENV) tests/unit/protocol_model.py
 	@DOCGRAPH_PROTOCOL_EXAMPLES=1000 DOCGRAPH_DOUBLE_ROUNDS=100 $(PYTHON_IN_VENV) -m pytest -q --durations=0 tests/integration/test_protocol_machine.py \
 		tests/integration/prove_machine.py tests/integration/test_double_attempts.py

@@ -27,6 +27,18 @@ def test_a_closed_gate_says_why_and_since_when(state: State) -> None:
     assert reopened.since > first.since
 
 
+def test_who_waits_for_the_gate_goes_on_when_it_opens_or_the_work_is_not_wanted_any_more(state: State) -> None:
+    assert state.gate.wait()
+    state.gate.close("x")
+    assert not state.gate.wait(lambda: False)
+    opened = threading.Timer(0.2, state.gate.open)
+    opened.start()
+    started = time.monotonic()
+    assert state.gate.wait()
+    assert time.monotonic() - started >= 0.2
+    opened.join()
+
+
 def test_the_gate_is_documented_as_a_hash(state: State, raw: redis.Redis) -> None:
     state.gate.close("x")
     assert raw.hgetall("ingest:gate").keys() == {"v", "state", "reason", "since"}

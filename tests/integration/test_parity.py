@@ -201,6 +201,21 @@ def test_two_swapped_vectors_are_found_by_hash_and_computed_again(dataset: Datas
     assert again.vector == points[one].vector
 
 
+@pytest.mark.task("6.2")
+def test_a_vector_of_another_text_with_its_right_hash_is_found_by_computing_it_again(dataset: Dataset) -> None:
+    """As a broken embedder leaves it, which made the same for two texts: each hash is right, and one vector is not."""
+    right, wrong = dataset.generation("install")[1], dataset.generation("monitor")[2]
+    points = dataset.runtime.vectors.retrieve(dataset.version, [right, wrong], with_vectors=True)
+    taken, point = points[right], points[wrong]
+    copied = Point(wrong, point.document_id, point.tag, list(taken.vector or ()), point.text_hash, taken.vector_hash)
+    dataset.runtime.vectors.stage(dataset.version, [copied], point.fence + 1000)
+    for with_vectors in (False, True):
+        assert dataset.verify(with_vectors=with_vectors).comparison.vector == [wrong]
+    dataset.assert_mended_by_a_repair()
+    again = dataset.runtime.vectors.retrieve(dataset.version, [wrong], with_vectors=True)[wrong]
+    assert again.vector == point.vector
+
+
 def _garbage(dataset: Dataset, document: str, fence: int, count: int = 1) -> list[str]:
     vector = [1.0] + [0.0] * (dataset.version.dimensions - 1)
     ids = [str(uuid.uuid4()) for _ in range(count)]

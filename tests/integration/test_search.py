@@ -69,19 +69,23 @@ class Dataset:
         title: str = "",
         deleted: bool = False,
         links: Sequence[str] = (),
+        mentions: Sequence[str] = (),
     ) -> list[str]:
+        """Make these the document's sections; the first one links to `links`, and each mentions `mentions`."""
         document, engines = self.document_id(uri), self.engines
         before = engines.graph.committed(document)
         fence = before.fence + 1
         pathed = [((heading,) if isinstance(heading, str) else heading, text) for heading, text in sections]
         vectors = engines.embedder.first.embed([embedded_text(path, text) for path, text in pathed])
+        entities = {identity.entity_id(self.tag, "term", name): ("term", name) for name in mentions}
+        mentioned = tuple((entity, "test") for entity in entities)
         rows, points = [], []
         for position, ((path, text), vector) in enumerate(zip(pathed, vectors, strict=True)):
             occurrence = pathed[:position].count((path, text))
             section = identity.section_id(document, path, text, occurrence)
             hashed = identity.text_hash(path, text)
             targets = tuple((self.document_id(link), link, "", "see") for link in links) if position == 0 else ()
-            rows.append(SectionRow(section, path, text, hashed, occurrence, "max active runs", (), (), targets))
+            rows.append(SectionRow(section, path, text, hashed, occurrence, "max active runs", mentioned, (), targets))
             points.append(Point(section, document, self.tag, vector, hashed, identity.vector_hash(vector)))
         ids = [row.section_id for row in rows]
         if points:
@@ -97,7 +101,7 @@ class Dataset:
             generation=tuple(ids),
             removed=tuple(i for i in before.generation if i not in ids),
             rows=[row for row in rows if row.section_id not in before.generation],
-            entities={},
+            entities=entities,
             properties={
                 "title": title or uri,
                 "content_type": "text/markdown",
@@ -411,6 +415,26 @@ def test_what_is_near_a_hit_is_of_the_hits_commit(
     assert near <= set(new)
     assert not near & set(old)
     assert [r for e in evidence for r in e.related if r.relation == "link"] == []
+
+
+def test_an_answer_joins_no_section_with_another_documents_next_commit(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(edition: str) -> list[str]:
+        return data.write("upload:///other.md", [("Other", f"The quorum of {edition}.")], mentions=["lease"])
+
+    data.write("upload:///page.md", [("Page", "The quorum of this page.")], mentions=["lease"])
+    old, new, asked = write("first"), list[str](), GraphStore.shared_entities
+
+    def after_a_commit(self: GraphStore, *args: object, **options: object) -> object:
+        if not new:
+            new.extend(write("second"))
+        return asked(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(GraphStore, "shared_entities", after_a_commit)
+    evidence = data.search("quorum").evidence
+    shown = {e.section_id for e in evidence} | {r.section_id for e in evidence for r in e.related}
+    assert shown & {*old, *new} == set(new)
 
 
 def test_a_search_never_shows_half_of_a_commit(data: Dataset) -> None:

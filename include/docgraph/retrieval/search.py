@@ -128,20 +128,19 @@ def search(
     def ranked(candidates: Candidates, hits: Mapping[str, Hit]) -> _Ranked:
         return _rank(candidates, {i: h for i, h in hits.items() if filters.allows(h.section.heading_path)}, terms)
 
-    def near_page(candidates: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> Near:
-        shown = ranked(candidates, hits).ranking[offset : offset + limit]
-        return expand(reader, [hits[i] for i, _ in shown], stillness)
+    def with_near(candidates: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> tuple[_Ranked, Near]:
+        found = ranked(candidates, hits)
+        return found, expand(reader, [hits[i] for i, _ in found.ranking[offset : offset + limit]], stillness)
 
-    read = validated_read(reader, tag, arms.ask, near_page if related else None)
+    read = validated_read(reader, tag, arms.ask, with_near if related else None)
     watch.seconds["join"] += read.join_seconds
     watch.seconds["read"] += read.read_seconds
 
-    found = ranked(read.candidates, read.hits)
+    found, near = read.beside or (ranked(read.candidates, read.hits), Near())
     hits, dense, lexical = found.hits, found.dense, found.lexical
     term_weights = weights(terms, [_full_text(hit) for hit in hits.values()])
     features = _features(found.ranking, hits, dense, lexical, term_weights)
     page = found.ranking[offset : offset + limit]
-    near = read.beside or {}
     evidence = tuple(_evidence(hits[i], score, dense, lexical, term_weights, near.get(i, ())) for i, score in page)
     counts = {"dense": len(dense), "fulltext": len(lexical), "dropped": read.dropped}
     return Answer(query, tag, evidence, confidence(features), watch.timings, counts, features)

@@ -8,11 +8,20 @@ import httpx
 
 from docgraph.settings import Settings
 
-_TEXTS = re.compile(r"^docgraph_embedder_texts_total\{[^}]*\} (\S+)$", re.MULTILINE)
+#: The lane of documents; questions have one of their own.
+DOCUMENTS = "bulk"
+_TEXTS = re.compile(r'^docgraph_embedder_texts_total\{lane="([^"]*)"\} (\S+)$', re.MULTILINE)
 
 
-def texts_computed(settings: Settings) -> int:
-    """Return how many texts the embedder has computed since it started, questions included."""
-    address = settings.embeddings_url.removesuffix("/v1") + "/metrics"
-    metrics = httpx.get(address, trust_env=False, timeout=30).raise_for_status().text
-    return sum(int(float(count)) for count in _TEXTS.findall(metrics))
+def texts_computed(settings: Settings, lane: str | None = None) -> int:
+    """Return how many texts the embedder has computed since it started, in one lane or (with the questions) in all."""
+    return texts_computed_at(settings.embeddings_url, lane)
+
+
+def texts_computed_at(embeddings_url: str, lane: str | None = None) -> int:
+    """Return the same of the embedder at an address."""
+    metrics = (
+        httpx.get(embeddings_url.removesuffix("/v1") + "/metrics", trust_env=False, timeout=30).raise_for_status().text
+    )
+    # A lane has no line before its first text.
+    return sum(int(float(count)) for name, count in _TEXTS.findall(metrics) if lane in {None, name})

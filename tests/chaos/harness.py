@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import psutil
 from e2e.drops import wait_for
+from embedder_metrics import DOCUMENTS, texts_computed
 
 from docgraph.settings import Settings
 from docgraph_local.stack import Stack
@@ -19,7 +18,6 @@ from docgraph_local.stack import Stack
 #: Programs that can be killed beside the two kinds of task processes.
 PROGRAMS = ("airflow-scheduler", "embedder", "sidecar", "redis", "neo4j", "qdrant")
 TASK, WORKER = "task", "worker"
-_TEXTS = re.compile(r'^docgraph_embedder_texts_total\{lane="bulk"\} (\S+)$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -96,12 +94,8 @@ class Killer:
 
 
 def embedded_texts(settings: Settings) -> int:
-    """Return how many texts the embedder has computed for documents since it started (queries have a lane of their own)."""
-    address = settings.embeddings_url.removesuffix("/v1") + "/metrics"
-    metrics = httpx.get(address, trust_env=False, timeout=10).raise_for_status().text
-    # The lane has no line before its first text.
-    found = _TEXTS.search(metrics)
-    return int(float(found.group(1))) if found else 0
+    """Return how many texts the embedder has computed for documents since it started."""
+    return texts_computed(settings, DOCUMENTS)
 
 
 def is_alive(pid: int) -> bool:

@@ -75,6 +75,10 @@ MOVES: Mapping[str, tuple[str, Order | None]] = {
     "dead, its sweep under way": ("vectors.sweep", Order.KEEP_AND_DIE),
     "given up waiting for an upsert": ("vectors.stage", Order.KEEP_AND_TIME_OUT),
     "given up waiting for its commit": ("graph.commit", Order.KEEP_AND_TIME_OUT),
+    "given up waiting for its sweep": ("vectors.sweep", Order.KEEP_AND_TIME_OUT),
+    # Only an audit sends it.
+    "dead, its fence under way": ("graph.advance_fence", Order.KEEP_AND_DIE),
+    "given up waiting for its fence": ("graph.advance_fence", Order.KEEP_AND_TIME_OUT),
 }
 
 moves = st.sampled_from(list(MOVES))

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+from embedder_metrics import texts_computed_at
 from integration.service_process import Sidecar
 from integration.store_service import store_environment
 from integration.work import Content, ask, work_off
@@ -155,11 +156,6 @@ def new(both: Runtime) -> str:
     return both.embedder.clients[1].version().name
 
 
-def texts_embedded(url: str) -> int:
-    metrics = httpx.get(url.removesuffix("/v1") + "/metrics", trust_env=False).text
-    return sum(int(float(n)) for n in re.findall(r"^docgraph_embedder_texts_total\{[^}]*\} (\S+)$", metrics, re.M))
-
-
 def killed_in_backfill(dataset: Dataset, second_url: str, settings: Settings, at: str) -> None:
     """Move the dataset in a process of its own, which is killed at a failpoint."""
     program = (
@@ -277,9 +273,9 @@ def test_a_dataset_moves_while_it_is_read_and_written_and_no_reader_notices(
 def test_a_killed_backfill_goes_on_where_it_stopped(
     dataset: Dataset, settings: Settings, second_url: str, old: str, new: str
 ) -> None:
-    before = texts_embedded(second_url)
+    before = texts_computed_at(second_url)
     killed_in_backfill(dataset, second_url, settings, "reembed.after_batch:2")
-    first = texts_embedded(second_url) - before
+    first = texts_computed_at(second_url) - before
     assert first == 2 * BATCH
     total = len(dataset.live())
     reembedding.begin(dataset.runtime, dataset.tag)
@@ -287,7 +283,7 @@ def test_a_killed_backfill_goes_on_where_it_stopped(
         reembedding.backfill(dataset.runtime, dataset.tag, new, b)
         for b in reembedding.plan(dataset.runtime, dataset.tag)
     )
-    assert texts_embedded(second_url) - before == first + made
+    assert texts_computed_at(second_url) - before == first + made
     assert first + made <= total + BATCH
     assert dataset.ids(new) == dataset.live()
     # Killed on either side of the switch, it ends with the switch made once.

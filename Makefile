@@ -67,7 +67,7 @@ bench: up ## Seed 50,000 made-up sections and measure how fast they are searched
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/bench_verify.py --tag bench --vectors --seconds 30
 
 eval: setup ## Measure retrieval on the Python manual (KEEP=1 CLEAN=1 CALIBRATE=1 PUBLISH=1)
-	@$(PYTHON_IN_VENV) -m docgraph_local.evaluation $(if $(KEEP),--keep) $(if $(CLEAN),--clean) \
+	@$(PYTHON_IN_VENV) -m evaluation $(if $(KEEP),--keep) $(if $(CLEAN),--clean) \
 		$(if $(CALIBRATE),--calibrate) $(if $(PUBLISH),--publish)
 
 demo: up ## Show the whole way of a document, from file to answer

@@ -8,7 +8,7 @@ from airflow.sdk import dag, task
 
 from docgraph.airflow import tasks
 from docgraph.airflow.triggers import CompleteFileSensor
-from docgraph.config import IngestConfig
+from docgraph.runtime.config import IngestConfig
 from docgraph.settings import Settings
 
 DOC = """

@@ -12,7 +12,7 @@ import sys
 
 import uvicorn
 
-from docgraph.errors import ConfigurationError
+from docgraph.domain.errors import ConfigurationError
 from docgraph.settings import DEFAULT_PORT_BASE, PORT_OFFSETS
 from ingestion_service.app import create_app
 

@@ -11,7 +11,8 @@ from fastapi.responses import Response
 from starlette.routing import Route
 
 from docgraph import __version__
-from docgraph.errors import (
+from docgraph.api.web import BodyLimit, error_response, install_error_handlers, require_bearer
+from docgraph.domain.errors import (
     ConfigurationError,
     DatasetVersionsError,
     DocgraphError,
@@ -23,14 +24,10 @@ from docgraph.errors import (
     ReadConflictError,
     WorldError,
 )
-from docgraph.reporting import ReportNotFoundError
+from docgraph.readiness.report import ReportNotFoundError
 from docgraph.retrieval import QueryError, UnknownDatasetError
 from docgraph.settings import Settings
-from ingestion_service.http import BodyLimit, error_response, install_error_handlers, require_bearer
-from ingestion_service.mcp import McpDoor
-from ingestion_service.mcp.door import PATH as MCP_PATH
-from ingestion_service.metrics import CountRequests
-from ingestion_service.routes import (
+from ingestion_service.http.routes import (
     datasets,
     embeddings,
     events,
@@ -43,6 +40,9 @@ from ingestion_service.routes import (
     search,
     snapshots,
 )
+from ingestion_service.mcp import McpDoor
+from ingestion_service.mcp.door import PATH as MCP_PATH
+from ingestion_service.metrics import CountRequests
 from ingestion_service.service import Service
 
 #: Bodies other than snapshots, which have a limit of their own (`limits.max_document_bytes`).

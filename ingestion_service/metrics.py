@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from docgraph import __version__
-from docgraph.errors import StoreUnavailableError
+from docgraph.domain.errors import StoreUnavailableError
 from docgraph.state import State
 from ingestion_service.probes import ProbeResult
 

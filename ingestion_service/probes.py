@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from docgraph.errors import DocgraphError
+from docgraph.domain.errors import DocgraphError
 
 T = TypeVar("T")
 

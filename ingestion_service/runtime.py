@@ -1,15 +1,15 @@
 """The sidecar's runtime: its graph store is handed out only while Neo4j answers a probe.
 
 Neo4j's driver retries for half a minute. A task may wait that long; a request may not, nor may a few of them hold all
-threads while everybody else waits for one. Everything else is `docgraph.runtime`'s.
+threads while everybody else waits for one. Everything else is `docgraph.runtime.connections`'s.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 
-from docgraph.errors import StoreUnavailableError
-from docgraph.runtime import Runtime
+from docgraph.domain.errors import StoreUnavailableError
+from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 from docgraph.stores.graph import GraphStore
 from ingestion_service.probes import Prober, ProbeResult

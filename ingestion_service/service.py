@@ -7,18 +7,18 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from docgraph.airflow_api import AirflowApi
-from docgraph.errors import ConfigurationError
+from docgraph.domain.errors import ConfigurationError
+from docgraph.ingest.airflow_api import AirflowApi
 from docgraph.settings import Settings
-from ingestion_service.dispatcher import Dispatcher
-from ingestion_service.duties import LEASE_SECONDS, Duties, Duty
-from ingestion_service.gate import Gatekeeper
 from ingestion_service.metrics import ServiceMetrics
-from ingestion_service.preparation import Preparation
-from ingestion_service.reaper import Reaper
 from ingestion_service.runtime import DoorRuntime
-from ingestion_service.stage_times import StageTimes
-from ingestion_service.triggering import Trigger
+from ingestion_service.workers.dispatcher import Dispatcher
+from ingestion_service.workers.duties import LEASE_SECONDS, Duties, Duty
+from ingestion_service.workers.gate import Gatekeeper
+from ingestion_service.workers.preparation import Preparation
+from ingestion_service.workers.reaper import Reaper
+from ingestion_service.workers.stage_times import StageTimes
+from ingestion_service.workers.triggering import Trigger
 
 LEASE = "sidecar"
 REAPER_INTERVAL = 5.0

@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass
 
 import httpx
 
-from docgraph.errors import DocgraphError
+from docgraph.domain.errors import DocgraphError
 from docgraph.retrieval import search
-from docgraph.runtime import Runtime
+from docgraph.runtime.connections import Runtime
 
 WARM_UP = 20
 #: Answers one question and returns `timings` (seconds).

@@ -15,8 +15,8 @@ import resource
 import sys
 import time
 
-from docgraph.auditing import verify
-from docgraph.runtime import Runtime
+from docgraph.readiness.audit import verify
+from docgraph.runtime.connections import Runtime
 
 
 def peak_megabytes() -> float:

@@ -16,11 +16,11 @@ import uuid
 
 import numpy as np
 
-from docgraph.model.commit import CommitRequest, SectionRow
-from docgraph.model.documents import EmbeddingVersion, Point
-from docgraph.model.identity import document_id, section_id, text_hash, vector_hash
-from docgraph.model.protocol import Attempt, CommitDecision
-from docgraph.runtime import Runtime
+from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.documents import EmbeddingVersion, Point
+from docgraph.domain.identity import document_id, section_id, text_hash, vector_hash
+from docgraph.domain.protocol import Attempt, CommitDecision
+from docgraph.runtime.connections import Runtime
 
 WORDS = tuple(
     f"{a}{b}{c}" for a in ("ka", "lo", "mi", "ru", "te") for b in ("ban", "dor", "fel", "gis", "hum") for c in "aeiou"

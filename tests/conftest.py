@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack

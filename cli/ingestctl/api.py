@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from docgraph.model.jobs import Job, JobState, JobStatus, Operation
+from docgraph.domain.jobs import Job, JobState, JobStatus, Operation
 from ingestctl.errors import CommandError, NotFoundError, RefusedError, UnreachableError, UsageError
 
 #: A request that fails on the way is tried this often; the pauses in between double from the first one, in seconds.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from docgraph.model.jobs import STAGES, Event, JobStatus
+from docgraph.domain.jobs import STAGES, Event, JobStatus
 from ingestctl.api import JobRecord
 
 #: Share of a document's bar that each step takes: embedding is where the time goes.

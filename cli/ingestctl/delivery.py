@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from docgraph.model.jobs import Operation
+from docgraph.domain.jobs import Operation
 from ingestctl.api import JOBS_PER_REQUEST, ServiceClient
 from ingestctl.errors import CommandError, RefusedError
 from ingestctl.files import FileError, LocalDocument, Rejected, read_chunks, rejection, sha256_of, unreadable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from docgraph.errors import DocgraphError
+from docgraph.domain.errors import DocgraphError
 
 
 class ExitCode(IntEnum):

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from docgraph.model.content_types import CONTENT_TYPES
-from docgraph.model.identity import canonical_source_uri, uri_for_path
+from docgraph.domain.content_types import CONTENT_TYPES
+from docgraph.domain.identity import canonical_source_uri, uri_for_path
 from ingestctl.errors import CommandError
 from ingestctl.text import printable
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from docgraph.model.jobs import Event, JobStatus
+from docgraph.domain.jobs import Event, JobStatus
 from ingestctl.api import JobRecord, ServiceClient
 from ingestctl.errors import CommandError, UnreachableError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from docgraph.model.identity import uri_for_path
+from docgraph.domain.identity import uri_for_path
 from ingestctl.errors import UsageError
 from ingestctl.files import UPLOAD_PREFIX
 

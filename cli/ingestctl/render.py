@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from docgraph.model.jobs import JobStatus
+from docgraph.domain.jobs import JobStatus
 from ingestctl.api import JobRecord, parse_time
 from ingestctl.files import UPLOAD_PREFIX, Rejected
 from ingestctl.text import duration, plural, printable, shorten

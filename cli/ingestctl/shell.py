@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
-from docgraph.errors import ConfigurationError, DocgraphError
+from docgraph.domain.errors import ConfigurationError, DocgraphError
 from ingestctl.errors import CommandError, ExitCode, UsageError
 from ingestctl.text import printable
 

@@ -1,7 +1,7 @@
 """Where everything is: addresses, credentials and folders, from the environment or `$DOCGRAPH_HOME/.env`.
 
 Precedence: argument > environment (`DOCGRAPH_*`) > `$DOCGRAPH_HOME/.env` > default. What a dataset *contains* and how it is
-processed is `config/ingest.yaml` (`docgraph.config`); secrets are never read from YAML. Light on purpose: `ingestctl`
+processed is `config/ingest.yaml` (`docgraph.runtime.config`); secrets are never read from YAML. Light on purpose: `ingestctl`
 imports this module at every start.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from docgraph.errors import ConfigurationError
+from docgraph.domain.errors import ConfigurationError
 
 DEFAULT_PORT_BASE = 9100
 PORT_OFFSETS: Mapping[str, int] = {

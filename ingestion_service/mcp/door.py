@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from docgraph import __version__
+from docgraph.api.web import ApiError, require_bearer
 from docgraph.settings import Settings
-from ingestion_service.http import ApiError, require_bearer
 from ingestion_service.mcp.resources import add_resources
 from ingestion_service.mcp.tools import INSTRUCTIONS, add_tools
 from ingestion_service.service import Service

@@ -16,7 +16,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 
-from docgraph.errors import DocgraphError
+from docgraph.domain.errors import DocgraphError
 from docgraph.retrieval import passages
 from docgraph.retrieval.passages import DocumentNotFoundError, Passage
 from docgraph.stores.graph import GraphStore

@@ -16,8 +16,10 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from docgraph import retrieval
-from docgraph.errors import DocgraphError
+from docgraph.domain.errors import DocgraphError
 from docgraph.retrieval import UnknownDatasetError, passages
+from ingestion_service.http.routes import datasets as datasets_route
+from ingestion_service.http.routes.health import REQUIRED
 from ingestion_service.mcp.answers import (
     DatasetsReply,
     NearbyPlace,
@@ -27,8 +29,6 @@ from ingestion_service.mcp.answers import (
     SectionReply,
     dataset_entry,
 )
-from ingestion_service.routes import datasets as datasets_route
-from ingestion_service.routes.health import REQUIRED
 from ingestion_service.service import Service
 
 P = ParamSpec("P")

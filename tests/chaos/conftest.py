@@ -10,7 +10,7 @@ from chaos.landings import Matrix
 from chaos.operators import Operator
 from e2e.drops import Drops
 
-from docgraph.runtime import Runtime
+from docgraph.runtime.connections import Runtime
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 

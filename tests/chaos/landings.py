@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from docgraph.model.jobs import STAGES
+from docgraph.domain.jobs import STAGES
 
 SCHEMA_VERSION = 2
 _ORDER = ("claim", *STAGES, "report")

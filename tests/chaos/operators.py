@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from e2e.drops import wait_for
 
-from docgraph.airflow_api import INGEST_DAG
+from docgraph.ingest.airflow_api import INGEST_DAG
 from docgraph.settings import Settings
 
 MARKED_FAILED, DELETED, CLEARED = "run marked failed", "run deleted", "task cleared"

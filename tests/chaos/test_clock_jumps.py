@@ -16,8 +16,8 @@ from contract.redis_server import RedisServer
 from contract.state_helpers import TAG, new_job
 from e2e.drops import wait_for
 
-from docgraph.model.jobs import JobStatus
-from docgraph.reporting import write_report
+from docgraph.domain.jobs import JobStatus
+from docgraph.readiness.report import write_report
 from docgraph.sources.filesystem import dropped_files
 from docgraph.state import State
 

@@ -22,11 +22,11 @@ from chaos.harness import Failpoints, Killer, embedded_texts, is_alive
 from chaos.operators import Operator
 from e2e.drops import Drops, page, report_of, wait_for
 
-from docgraph import auditing
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.jobs import JobState, JobStatus
-from docgraph.runtime import Runtime
-from docgraph.verdict.judging import RECOMPUTED
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.jobs import JobState, JobStatus
+from docgraph.readiness import audit as auditing
+from docgraph.readiness.judgement import RECOMPUTED
+from docgraph.runtime.connections import Runtime
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from integration.datasets import run
 
-from docgraph.model.documents import EmbeddingVersion, Point
-from docgraph.model.identity import document_id, text_hash, vector_hash
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion, Point
+from docgraph.domain.identity import document_id, text_hash, vector_hash
+from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 
 #: Documents that are edited, replaced, deleted and brought back; two more are always there.

@@ -16,19 +16,19 @@ import pytest
 from embedder_metrics import texts_computed
 from integration.work import ask
 
-from docgraph import pipeline
-from docgraph.failpoints import VARIABLE
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.jobs import STAGES
-from docgraph.parity.compare import compare_dataset
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.jobs import STAGES
+from docgraph.ingest import pipeline
+from docgraph.integrity.compare import compare_dataset
+from docgraph.runtime.connections import Runtime
+from docgraph.runtime.failpoints import VARIABLE
 from docgraph_local.stack import Stack
 
 #: Brings jobs through stages: `STAGES RUN_ID JOB_ID…`.
 _PROGRAM = """
 import sys
-from docgraph import pipeline
-from docgraph.runtime import Runtime
+from docgraph.ingest import pipeline
+from docgraph.runtime.connections import Runtime
 
 stages, run_id, *job_ids = sys.argv[1:]
 with Runtime.load() as runtime:

@@ -14,11 +14,11 @@ from chaos.landings import Landing, Matrix
 from chaos.operators import ACTS, MARKED_FAILED, Operator
 from e2e.drops import Drops, page, report_of, wait_for
 
-from docgraph import auditing
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.jobs import JobState, JobStatus
-from docgraph.parity.compare import compare_dataset
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.jobs import JobState, JobStatus
+from docgraph.integrity.compare import compare_dataset
+from docgraph.readiness import audit as auditing
+from docgraph.runtime.connections import Runtime
 
 #: Airflow notices a lost worker after 30 s and a lost scheduler's tasks after as long again.
 RECOVERY_SECONDS = 240.0

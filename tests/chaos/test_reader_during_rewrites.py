@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from docgraph.errors import ReadConflictError
-from docgraph.model import identity
-from docgraph.model.commit import CommitRequest, SectionRow
-from docgraph.model.documents import EmbeddingVersion, Point, embedded_text
-from docgraph.model.protocol import Attempt, CommitDecision
+from docgraph.domain import identity
+from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.documents import EmbeddingVersion, Point, embedded_text
+from docgraph.domain.errors import ReadConflictError
+from docgraph.domain.protocol import Attempt, CommitDecision
 from docgraph.retrieval import search
-from docgraph.runtime import Runtime
+from docgraph.runtime.connections import Runtime
 
 URI = "upload:///large.md"
 SECTIONS = 400

@@ -9,7 +9,7 @@ import threading
 
 import redis
 
-from docgraph.model.jobs import Job, JobStatus, Operation, Outcome, new_job_id, now
+from docgraph.domain.jobs import Job, JobStatus, Operation, Outcome, new_job_id, now
 from docgraph.state import State, keys
 
 TAG = "handbook"

@@ -18,10 +18,10 @@ import httpx
 import numpy as np
 import pytest
 
-from docgraph.embedding import Embedder, EmbeddingClient, EmbeddingInputError, EmbeddingServers
-from docgraph.errors import ConfigurationError, EmbeddingVersionError, StoreUnavailableError
-from docgraph.model.identity import vector_hash
-from ingestion_service.embedder.encoder import BertEncoder, SentenceTransformersEncoder, load_encoder
+from docgraph.domain.errors import ConfigurationError, EmbeddingVersionError, StoreUnavailableError
+from docgraph.domain.identity import vector_hash
+from docgraph.model_servers import Embedder, EmbeddingClient, EmbeddingInputError, EmbeddingServers
+from embedding_server.encoder import BertEncoder, SentenceTransformersEncoder, load_encoder
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "key-of-the-tests"
@@ -47,7 +47,7 @@ def start(port: int, *arguments: str, key: str = KEY) -> subprocess.Popen[bytes]
         "PYTHONPATH": os.pathsep.join([str(ROOT / "include"), str(ROOT)]),
         "DOCGRAPH_EMBEDDINGS_API_KEY": key,
     }
-    command = [sys.executable, "-m", "ingestion_service.embedder", "--port", str(port), *arguments]
+    command = [sys.executable, "-m", "embedding_server", "--port", str(port), *arguments]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 

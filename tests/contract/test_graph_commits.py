@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from docgraph.errors import DatasetVersionsError
-from docgraph.model.commit import CommitRequest, SectionRow
-from docgraph.model.identity import document_id, entity_id, section_id, text_hash
-from docgraph.model.protocol import Attempt, CommitDecision
-from docgraph.model.versions import DatasetVersions
-from docgraph.runtime import Runtime
+from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.errors import DatasetVersionsError
+from docgraph.domain.identity import document_id, entity_id, section_id, text_hash
+from docgraph.domain.protocol import Attempt, CommitDecision
+from docgraph.domain.versions import DatasetVersions
+from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.datasets import locked_versions
 
 PIPELINE = "p1"

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from docgraph.errors import ReadConflictError
-from docgraph.model import identity
-from docgraph.model.commit import CommitRequest, SectionRow
-from docgraph.model.protocol import Attempt, CommitDecision
+from docgraph.domain import identity
+from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.errors import ReadConflictError
+from docgraph.domain.protocol import Attempt, CommitDecision
 from docgraph.retrieval.validated import Candidate, Candidates, Hit, validated_read
-from docgraph.runtime import Runtime
+from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.stillness import Stillness
 

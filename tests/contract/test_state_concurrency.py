@@ -10,9 +10,9 @@ import pytest
 import redis
 from contract.state_helpers import TAG, assert_consistent, new_job, queued, running
 
-from docgraph.errors import IllegalTransitionError
-from docgraph.model.identity import document_id
-from docgraph.model.jobs import JobStatus, Outcome
+from docgraph.domain.errors import IllegalTransitionError
+from docgraph.domain.identity import document_id
+from docgraph.domain.jobs import JobStatus, Outcome
 from docgraph.state import State
 
 T = TypeVar("T")

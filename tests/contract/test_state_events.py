@@ -9,7 +9,7 @@ import time
 import redis
 from contract.state_helpers import RUN, TAG, queued, running
 
-from docgraph.model.jobs import Outcome, new_job_id
+from docgraph.domain.jobs import Outcome, new_job_id
 from docgraph.state import FROM_START, State, keys
 
 

@@ -8,8 +8,8 @@ import pytest
 import redis
 from contract.state_helpers import RUN, TAG, assert_consistent, new_job, queued
 
-from docgraph.errors import IllegalTransitionError
-from docgraph.model.jobs import Job, JobStatus
+from docgraph.domain.errors import IllegalTransitionError
+from docgraph.domain.jobs import Job, JobStatus
 from docgraph.state import State
 
 URI = "upload:///guide.md"

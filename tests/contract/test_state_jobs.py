@@ -8,9 +8,9 @@ import pytest
 import redis
 from contract.state_helpers import RUN, TAG, assert_consistent, in_status, new_job, queued, running
 
-from docgraph.errors import IllegalTransitionError, JobNotFoundError
-from docgraph.model.identity import document_id
-from docgraph.model.jobs import GIVEN_UP, JobStatus, Operation, Outcome, new_job_id
+from docgraph.domain.errors import IllegalTransitionError, JobNotFoundError
+from docgraph.domain.identity import document_id
+from docgraph.domain.jobs import GIVEN_UP, JobStatus, Operation, Outcome, new_job_id
 from docgraph.state import Checkpoint, State, keys
 
 ALL = list(JobStatus)

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from docgraph.errors import IllegalTransitionError
-from docgraph.model.jobs import JobStatus, Outcome
+from docgraph.domain.errors import IllegalTransitionError
+from docgraph.domain.jobs import JobStatus, Outcome
 from docgraph.state import State
 
 RUNS = st.sampled_from(["run-1", "run-2", "run-3"])

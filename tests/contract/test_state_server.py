@@ -13,8 +13,8 @@ import redis
 from contract.redis_server import PASSWORD, RedisServer
 from contract.state_helpers import RUN, TAG, LossyProxy, assert_consistent, in_status, new_job, queued, running
 
-from docgraph.errors import ConfigurationError, StoreUnavailableError
-from docgraph.model.jobs import JobStatus, Outcome
+from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
+from docgraph.domain.jobs import JobStatus, Outcome
 from docgraph.state import FROM_START, State, keys
 
 

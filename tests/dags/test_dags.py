@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from docgraph.model.jobs import STAGES
+from docgraph.domain.jobs import STAGES
 from docgraph_local.airflow_env import POOLS, TUNING
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
@@ -127,7 +127,7 @@ def test_a_reembedding_fills_batch_by_batch_and_leaves_room_for_documents_that_c
     assert tasks["complete"]["trigger_rule"] == "none_failed"
     for name, task in tasks.items():
         assert task["retries"] >= 2, name
-        assert dict(task["rules"])["docgraph.errors.DatasetVersionsError"] == "fail", name
+        assert dict(task["rules"])["docgraph.domain.errors.DatasetVersionsError"] == "fail", name
 
 
 def test_the_trigger_form_takes_a_tag_and_perhaps_job_ids_and_nothing_else(described: dict[str, Any]) -> None:
@@ -162,8 +162,8 @@ def test_the_world_is_tried_again_with_growing_pauses_and_a_wrong_configuration_
         assert task["retry_delay"] <= 5, name
         assert task["exponential"], name
         rules = dict(task["rules"])
-        assert rules["docgraph.errors.ConfigurationError"] == "fail", name
-        assert rules["docgraph.errors.StaleAttemptError"] == "retry", name
+        assert rules["docgraph.domain.errors.ConfigurationError"] == "fail", name
+        assert rules["docgraph.domain.errors.StaleAttemptError"] == "retry", name
         for exception in rules:
             assert is_importable(exception), exception
 
@@ -196,5 +196,5 @@ def test_the_scheduler_loaded_what_its_tasks_need_before_it_forks_them(stack: St
     record = json.loads(stack.paths.preload_record.read_text(encoding="utf-8"))
     assert record["pid"] == stack.pid("airflow-scheduler")
     needed = {"airflow.sdk.execution_time.task_runner", "neo4j", "redis", "qdrant_client", "docgraph.airflow.tasks"}
-    needed |= {f"docgraph.stages.{stage}" for stage in STAGES}
+    needed |= {f"docgraph.ingest.stages.{stage}" for stage in STAGES}
     assert needed <= set(record["modules"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from e2e.drops import Drops
 
-from docgraph.runtime import Runtime
+from docgraph.runtime.connections import Runtime
 from docgraph_local.stack import Stack
 
 

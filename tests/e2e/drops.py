@@ -19,9 +19,9 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
 
 import neo4j
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.jobs import JobState
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.jobs import JobState
+from docgraph.runtime.connections import Runtime
 
 T = TypeVar("T")
 POLL_SECONDS = 0.1

@@ -24,11 +24,11 @@ from e2e.drops import Drops, page
 from qdrant_client import QdrantClient
 
 import neo4j
-from docgraph import intake
-from docgraph.airflow_api import INGEST_DAG
-from docgraph.intake import NewJob
-from docgraph.model.identity import document_id
-from docgraph.runtime import Runtime
+from docgraph.domain.identity import document_id
+from docgraph.ingest import intake
+from docgraph.ingest.airflow_api import INGEST_DAG
+from docgraph.ingest.intake import NewJob
+from docgraph.runtime.connections import Runtime
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 from e2e.drops import Drops, page, report_of, wait_for
 
-from docgraph.airflow_api import INGEST_DAG
-from docgraph.model.jobs import JobState, JobStatus
-from docgraph.runtime import Runtime
+from docgraph.domain.jobs import JobState, JobStatus
+from docgraph.ingest.airflow_api import INGEST_DAG
+from docgraph.runtime.connections import Runtime
 from docgraph_local.stack import Stack
 
 CONSUMER = "use_ready_dataset"

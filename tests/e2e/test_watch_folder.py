@@ -12,9 +12,9 @@ from urllib.parse import unquote
 import pytest
 from e2e.drops import Drops, page, reference, report_of, summaries, wait_for
 
-from docgraph import reporting
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.jobs import JobState, JobStatus
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.jobs import JobState, JobStatus
+from docgraph.readiness import report as reporting
 
 MEGABYTE = 2**20
 #: What the clocks of a busy machine may add to the time between a drop and its answer.

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from docgraph import pipeline
-from docgraph.model.documents import Committed, EmbeddingVersion
-from docgraph.model.jobs import JobState
-from docgraph.model.protocol import Attempt, CommitDecision, decide_commit
-from docgraph.runtime import Runtime
-from docgraph.stages import reconcile
-from docgraph.stages.work import stands_already
+from docgraph.domain.documents import Committed, EmbeddingVersion
+from docgraph.domain.jobs import JobState
+from docgraph.domain.protocol import Attempt, CommitDecision, decide_commit
+from docgraph.ingest import pipeline
+from docgraph.ingest.stages import reconcile
+from docgraph.ingest.work import stands_already
+from docgraph.runtime.connections import Runtime
 from docgraph.stores import vectors
 from docgraph.stores.graph import commits
 

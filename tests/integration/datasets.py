@@ -10,15 +10,16 @@ from typing import Any
 
 from integration.work import Content, ask
 
-from docgraph import pipeline, publishing
-from docgraph.errors import WorldError
-from docgraph.model.commit import CommitRequest, SectionRow
-from docgraph.model.documents import EmbeddingVersion, Point, embedded_text
-from docgraph.model.identity import document_id, section_id, text_hash, vector_hash
-from docgraph.model.jobs import STAGES
-from docgraph.model.protocol import Attempt, CommitDecision
-from docgraph.reporting import read_report, validate
-from docgraph.runtime import Runtime
+from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.documents import EmbeddingVersion, Point, embedded_text
+from docgraph.domain.errors import WorldError
+from docgraph.domain.identity import document_id, section_id, text_hash, vector_hash
+from docgraph.domain.jobs import STAGES
+from docgraph.domain.protocol import Attempt, CommitDecision
+from docgraph.ingest import pipeline
+from docgraph.readiness import publishing
+from docgraph.readiness.report import read_report, validate
+from docgraph.runtime.connections import Runtime
 
 #: How often a stage is repeated after an error of the world, as Airflow would.
 ATTEMPTS = 4

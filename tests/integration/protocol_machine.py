@@ -25,17 +25,17 @@ from hypothesis.stateful import (
 from integration.stepping import Order, Program, Request
 from integration.work import ask, uri_of, work_off
 
-from docgraph import auditing
-from docgraph.errors import JobNotFoundError, ReadConflictError, WorldError
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.errors import JobNotFoundError, ReadConflictError, WorldError
+from docgraph.domain.identity import document_id, text_hash
+from docgraph.domain.jobs import JobStatus
 from docgraph.formats import parse
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.identity import document_id, text_hash
-from docgraph.model.jobs import JobStatus
-from docgraph.parity.repair import repair_document
+from docgraph.ingest.work import parse_options
+from docgraph.integrity.repair import repair_document
+from docgraph.readiness import audit as auditing
 from docgraph.retrieval import search
-from docgraph.runtime import Runtime
+from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
-from docgraph.stages.work import parse_options
 from docgraph.state import State
 
 #: A word that every section holds, so that a search for it finds the whole dataset.

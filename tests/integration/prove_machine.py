@@ -7,8 +7,8 @@ from integration.broken_rules import Break
 from integration.protocol_machine import forgetful, try_histories
 from integration.test_broken_rules import WITNESSES
 
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.runtime.connections import Runtime
 
 __all__ = ["forgetful"]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from docgraph.errors import StoreUnavailableError
-from docgraph.runtime import Runtime
+from docgraph.domain.errors import StoreUnavailableError
+from docgraph.runtime.connections import Runtime
 
 #: The requests that a program stops before, by the part of the runtime that sends them.
 STEPS: Mapping[str, frozenset[str]] = {

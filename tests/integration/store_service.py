@@ -9,9 +9,9 @@ import pytest
 from integration.service_process import TOKEN, Sidecar
 from integration.work import Content, ask, work_off
 
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.jobs import JobState
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.jobs import JobState
+from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 
 Ingest = Callable[..., list[JobState]]

@@ -21,9 +21,9 @@ from integration.broken_rules import (
 from integration.stepping import Order, Program, Request
 from integration.work import ask, uri_of, work_off
 
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.identity import document_id
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.identity import document_id
+from docgraph.runtime.connections import Runtime
 
 DOCUMENT = "guide"
 _LONGEST = 200

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import pytest
 from integration.work import ask, uri_of
 
-from docgraph import pipeline
-from docgraph.errors import WorldError
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.identity import document_id
-from docgraph.model.jobs import STAGES, JobState, JobStatus
-from docgraph.parity.compare import compare_dataset
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.errors import WorldError
+from docgraph.domain.identity import document_id
+from docgraph.domain.jobs import STAGES, JobState, JobStatus
+from docgraph.ingest import pipeline
+from docgraph.integrity.compare import compare_dataset
+from docgraph.runtime.connections import Runtime
 
 DOCUMENT = "guide"
 ROUNDS = int(os.environ.get("DOCGRAPH_DOUBLE_ROUNDS") or 5)

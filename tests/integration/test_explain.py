@@ -20,11 +20,11 @@ from integration.service_process import ROOT, TOKEN, Sidecar, free_port, own_red
 from integration.store_service import Ingest, ingest, service, watch_root
 
 import neo4j
-from docgraph import pipeline
-from docgraph.explaining import LINKS, Explanation, LinkStatus, explain
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.identity import document_id
-from docgraph.runtime import Runtime
+from docgraph.diagnosis.explaining import LINKS, Explanation, LinkStatus, explain
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.identity import document_id
+from docgraph.ingest import pipeline
+from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 
 __all__ = ["ingest", "own_redis_url", "service", "sidecar", "watch_root"]

@@ -11,11 +11,11 @@ import pytest
 from embedder_metrics import texts_computed
 from integration.work import ask, uri_of
 
-from docgraph import pipeline
-from docgraph.model.documents import EmbeddingVersion, embedded_text
-from docgraph.model.identity import document_id
-from docgraph.model.jobs import STAGES
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion, embedded_text
+from docgraph.domain.identity import document_id
+from docgraph.domain.jobs import STAGES
+from docgraph.ingest import pipeline
+from docgraph.runtime.connections import Runtime
 from docgraph.state.jobs import Checkpoint
 
 DOCUMENT = "guide"

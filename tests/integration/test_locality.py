@@ -10,9 +10,9 @@ from embedder_metrics import texts_computed
 from formats_samples import Prose
 from integration.store_service import Ingest, ingest
 
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.parity.compare import compare_dataset
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.integrity.compare import compare_dataset
+from docgraph.runtime.connections import Runtime
 
 __all__ = ["ingest"]
 

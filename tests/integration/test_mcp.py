@@ -23,10 +23,10 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, TextContent, TextResourceContents
 
-from docgraph.model.commit import CommitRequest, SectionRow
-from docgraph.model.identity import document_id, section_id, text_hash
-from docgraph.model.protocol import Attempt, CommitDecision
-from docgraph.runtime import Runtime
+from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.identity import document_id, section_id, text_hash
+from docgraph.domain.protocol import Attempt, CommitDecision
+from docgraph.runtime.connections import Runtime
 
 __all__ = ["ingest", "service"]
 

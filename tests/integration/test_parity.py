@@ -12,13 +12,14 @@ import pytest
 import redis
 from integration.work import ask, work_off
 
-from docgraph import auditing, publishing
-from docgraph.model.documents import EmbeddingVersion, Point
-from docgraph.model.identity import document_id, text_hash, vector_hash
-from docgraph.model.jobs import JobState, JobStatus
-from docgraph.parity.compare import compare_dataset
-from docgraph.parity.repair import repair_document
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion, Point
+from docgraph.domain.identity import document_id, text_hash, vector_hash
+from docgraph.domain.jobs import JobState, JobStatus
+from docgraph.integrity.compare import compare_dataset
+from docgraph.integrity.repair import repair_document
+from docgraph.readiness import audit as auditing
+from docgraph.readiness import publishing
+from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
 
 SECTIONS = 14

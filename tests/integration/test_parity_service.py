@@ -15,8 +15,8 @@ import pytest
 from integration.service_process import TOKEN, Sidecar, free_port
 from integration.store_service import Ingest, ingest, service
 
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.runtime.connections import Runtime
 
 __all__ = ["ingest", "service"]
 

@@ -9,14 +9,15 @@ import pytest
 from integration.store_service import Ingest, ingest
 from integration.work import ask
 
-from docgraph import pipeline, publishing
-from docgraph.errors import JobNotFoundError
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.identity import document_id
-from docgraph.model.jobs import STAGES, JobStatus
-from docgraph.parity.compare import compare_dataset
-from docgraph.reporting import read_report
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.errors import JobNotFoundError
+from docgraph.domain.identity import document_id
+from docgraph.domain.jobs import STAGES, JobStatus
+from docgraph.ingest import pipeline
+from docgraph.integrity.compare import compare_dataset
+from docgraph.readiness import publishing
+from docgraph.readiness.report import read_report
+from docgraph.runtime.connections import Runtime
 
 __all__ = ["ingest"]
 

@@ -7,8 +7,8 @@ import os
 import pytest
 from integration.protocol_machine import forgetful, try_histories
 
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.runtime.connections import Runtime
 
 __all__ = ["forgetful"]
 

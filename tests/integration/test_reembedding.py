@@ -23,21 +23,23 @@ from integration.service_process import Sidecar
 from integration.store_service import store_environment
 from integration.work import Content, ask, work_off
 
-from docgraph import auditing, failpoints, pipeline, reembedding
-from docgraph.errors import (
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.errors import (
     DatasetVersionsError,
     EmbeddingVersionError,
     ReadConflictError,
     ReembeddingRefusedError,
     WorldError,
 )
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.identity import document_id
-from docgraph.model.jobs import STAGES, JobStatus
-from docgraph.model.versions import DatasetVersions
-from docgraph.parity.compare import compare_dataset
+from docgraph.domain.identity import document_id
+from docgraph.domain.jobs import STAGES, JobStatus
+from docgraph.domain.versions import DatasetVersions
+from docgraph.ingest import pipeline
+from docgraph.integrity.compare import compare_dataset
+from docgraph.readiness import audit as auditing
+from docgraph.reembed import moving as reembedding
 from docgraph.retrieval import Evidence, search
-from docgraph.runtime import Runtime
+from docgraph.runtime.connections import Runtime, failpoints
 from docgraph.settings import Settings
 from docgraph_local.stack import Stack
 
@@ -60,7 +62,7 @@ def second_url(stores: Stack, settings: Settings) -> Iterator[str]:
         "DOCGRAPH_HOME": stores.env()["DOCGRAPH_HOME"],
         "PYTHONPATH": os.pathsep.join([str(ROOT / "include"), str(ROOT)]),
     }
-    command = [sys.executable, "-m", "ingestion_service.embedder", "--port", str(port), "--pooling", "cls"]
+    command = [sys.executable, "-m", "embedding_server", "--port", str(port), "--pooling", "cls"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -159,7 +161,7 @@ def new(both: Runtime) -> str:
 def killed_in_backfill(dataset: Dataset, second_url: str, settings: Settings, at: str) -> None:
     """Move the dataset in a process of its own, which is killed at a failpoint."""
     program = (
-        "import sys; from docgraph.runtime import Runtime; from docgraph import reembedding; "
+        "import sys; from docgraph.runtime.connections import Runtime; from docgraph.reembed import moving as reembedding; "
         "reembedding.reembed(Runtime.load(), sys.argv[1])"
     )
     environment = {

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from integration.work import ask, work_off
 
-from docgraph import auditing, intake, pipeline
-from docgraph.errors import JobNotFoundError
-from docgraph.intake import NewJob
-from docgraph.model.documents import Point
-from docgraph.model.jobs import STAGES, JobState, JobStatus
-from docgraph.reporting import report_folder
-from docgraph.retention import remove_expired
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import Point
+from docgraph.domain.errors import JobNotFoundError
+from docgraph.domain.jobs import STAGES, JobState, JobStatus
+from docgraph.ingest import intake, pipeline
+from docgraph.ingest.intake import NewJob
+from docgraph.readiness import audit as auditing
+from docgraph.readiness.report import report_folder
+from docgraph.readiness.retention import remove_expired
+from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 
 DAY = 86_400

@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 import pytest
 from integration.store_service import bring
 
-from docgraph.config import DatasetConfig, IngestConfig, SampleQuery
-from docgraph.embedding import EmbeddingServers
-from docgraph.errors import EmbeddingVersionError
-from docgraph.model import identity
-from docgraph.model.commit import CommitRequest, SectionRow
-from docgraph.model.documents import EmbeddingVersion, Point, embedded_text
-from docgraph.model.protocol import Attempt, CommitDecision
-from docgraph.model.verdict import Drift, Verdict
+from docgraph.domain import identity
+from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.documents import EmbeddingVersion, Point, embedded_text
+from docgraph.domain.errors import EmbeddingVersionError
+from docgraph.domain.protocol import Attempt, CommitDecision
+from docgraph.domain.verdict import Drift, Verdict
+from docgraph.model_servers import EmbeddingServers
+from docgraph.readiness.judgement import judge
 from docgraph.retrieval import Answer, QueryError, UnknownDatasetError, search
-from docgraph.runtime import Runtime
+from docgraph.runtime.config import DatasetConfig, IngestConfig, SampleQuery
+from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.vectors import VectorStore
-from docgraph.verdict import judge
 
 GATE = (
     "When a store is overloaded the gate closes: claims wait and batches pause until the store answers quickly again."

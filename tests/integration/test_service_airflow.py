@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 import redis
 
-from docgraph import intake, pipeline
-from docgraph.airflow_api import INGEST_DAG, LIVE_RUN_STATES, AirflowApi, ingest_run_id
-from docgraph.errors import ConfigurationError, StoreUnavailableError
-from docgraph.intake import NewJob
-from docgraph.model.jobs import JobState, JobStatus
-from docgraph.runtime import Runtime
+from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
+from docgraph.domain.jobs import JobState, JobStatus
+from docgraph.ingest import intake, pipeline
+from docgraph.ingest.airflow_api import INGEST_DAG, LIVE_RUN_STATES, AirflowApi, ingest_run_id
+from docgraph.ingest.intake import NewJob
+from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 
 PATIENCE = 120.0

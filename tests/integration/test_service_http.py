@@ -16,9 +16,9 @@ import pytest
 import redis
 from integration.service_process import TOKEN, Sidecar, free_port, http, own_redis_url, sidecar, state
 
-from docgraph.links import signature
-from docgraph.model.identity import document_id
-from docgraph.model.jobs import Outcome
+from docgraph.api.report_links import signature
+from docgraph.domain.identity import document_id
+from docgraph.domain.jobs import Outcome
 from docgraph.state import State
 
 __all__ = ["http", "own_redis_url", "sidecar", "state"]

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from qdrant_client import QdrantClient, models
 
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.runtime import Runtime
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.runtime.connections import Runtime
 
 INDEXED = {"tag", "document_id", "fence"}
 

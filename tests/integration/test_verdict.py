@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 from integration.datasets import Passage, run, write_document
 
-from docgraph import auditing, publishing
-from docgraph.embedding import EmbeddingClient, EmbeddingServers
-from docgraph.embedding.client import Vectors
+from docgraph.domain.documents import EmbeddingVersion, Point, embedded_text
+from docgraph.domain.identity import document_id, text_hash, vector_hash
 from docgraph.formats import assembly
 from docgraph.formats.splitting import Part
-from docgraph.model.documents import EmbeddingVersion, Point, embedded_text
-from docgraph.model.identity import document_id, text_hash, vector_hash
-from docgraph.reporting import read_report
-from docgraph.runtime import Runtime
+from docgraph.model_servers import EmbeddingClient, EmbeddingServers
+from docgraph.model_servers.client import Vectors
+from docgraph.readiness import audit as auditing
+from docgraph.readiness import publishing
+from docgraph.readiness.judgement import judge
+from docgraph.readiness.report import read_report
+from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
-from docgraph.verdict import judge
 
 #: The first sections of each document have their real vectors, from which questions are made; the others random ones.
 DOCUMENTS, SECTIONS, REAL = 25, 200, 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 
-from docgraph import intake, pipeline
-from docgraph.intake import NewJob
-from docgraph.model.jobs import STAGES, Operation
-from docgraph.runtime import Runtime
+from docgraph.domain.jobs import STAGES, Operation
+from docgraph.ingest import intake, pipeline
+from docgraph.ingest.intake import NewJob
+from docgraph.runtime.connections import Runtime
 
 #: What a document is asked to be; None: to be deleted.
 Content = str | bytes | None

@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from docgraph.model.jobs import STAGES, Event, now
+from docgraph.domain.jobs import STAGES, Event, now
 from ingestctl.main import run
 
 TOKEN = "a-token-for-tests"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
+from docgraph.domain.documents import ParsedDocument
+from docgraph.domain.identity import document_id
 from docgraph.formats import ParseOptions, parse
-from docgraph.model.documents import ParsedDocument
-from docgraph.model.identity import document_id
 
 _SYLLABLES = [
     "ba",

@@ -1,6 +1,6 @@
 """An explicit-state check of the commit protocol: every interleaving of a few attempts at one document, breadth first.
 
-The decisions are the code's own (`docgraph.model.protocol`); this file models what lies between them: a graph with atomic
+The decisions are the code's own (`docgraph.domain.protocol`); this file models what lies between them: a graph with atomic
 transactions that are applied piece by piece under its readers, a vector store with atomic requests, a network that
 delivers late or never, answers that come too late, a Redis that can be lost, attempts that crash at any step, and one
 reader. `Rules` switches single rules off, to show that the check would notice.
@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from docgraph.model.documents import Committed
-from docgraph.model.protocol import (
+from docgraph.domain.documents import Committed
+from docgraph.domain.protocol import (
     Attempt,
     CommitDecision,
     PointState,

@@ -1,6 +1,6 @@
 """An explicit-state check of a move to another embedding version: every interleaving with attempts at a document, breadth first.
 
-The decisions are the code's own (`docgraph.model.protocol`, `docgraph.model.versions`). Modelled is what lies between them: a
+The decisions are the code's own (`docgraph.domain.protocol`, `docgraph.domain.versions`). Modelled is what lies between them: a
 back-fill that reads, takes a fence, stages and looks again, the switch, and attempts that ask for the versions, stage in one
 after the other, commit and sweep, each of them crashing at any step. What may come late in a network is `protocol_model`'s.
 The promise: whatever the graph says of the document, the version that readers have holds a point for it. `Rules` switches single
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from docgraph.model.documents import Committed
-from docgraph.model.protocol import (
+from docgraph.domain.documents import Committed
+from docgraph.domain.protocol import (
     Attempt,
     CommitDecision,
     decide_commit,
@@ -25,7 +25,7 @@ from docgraph.model.protocol import (
     may_sweep,
     next_fence,
 )
-from docgraph.model.versions import DatasetVersions
+from docgraph.domain.versions import DatasetVersions
 
 OLD, NEW = "old", "new"
 SECTIONS = 2

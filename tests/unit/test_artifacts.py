@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from docgraph.errors import ArtifactDamagedError, WorldError
+from docgraph.domain.errors import ArtifactDamagedError, WorldError
 from docgraph.stores.artifacts import ArtifactStore, VectorJournal
 
 FINGERPRINT = "ab" * 32

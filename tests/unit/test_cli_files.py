@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from docgraph.model.identity import canonical_source_uri
+from docgraph.domain.identity import canonical_source_uri
 from ingestctl.files import Selection, read_chunks, select, sha256_of
 
 

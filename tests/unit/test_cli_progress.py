@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from docgraph.model.jobs import STAGES, Event
+from docgraph.domain.jobs import STAGES, Event
 from ingestctl.api import JobRecord
 from ingestctl.board import Board, Phase
 from ingestctl.progress import LiveView, PlainView, viewing

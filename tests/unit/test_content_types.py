@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from docgraph import formats
-from docgraph.model.content_types import CONTENT_TYPES, content_type_of
+from docgraph.domain.content_types import CONTENT_TYPES, content_type_of
 
 
 def test_every_extension_that_is_taken_has_a_reader_and_the_other_way_round() -> None:

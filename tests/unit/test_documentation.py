@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from docgraph.domain.identity import document_id
 from docgraph.formats import parse
-from docgraph.model.identity import document_id
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

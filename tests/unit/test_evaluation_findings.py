@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from docgraph.evaluation import measures
-from docgraph_local.evaluation import findings, writing
-from docgraph_local.evaluation.asking import Asked
-from docgraph_local.evaluation.questions import Kind, Question
+from evaluation import findings, measures, writing
+from evaluation.asking import Asked
+from evaluation.questions import Kind, Question
 
 
 def _asked(kind: Kind, rank_by_system: tuple[int, int, int], confidence: float) -> Asked:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from docgraph.domain.identity import document_id
 from docgraph.formats import parse
-from docgraph.model.identity import document_id
-from docgraph_local.evaluation.book_index import Entry, debian_questions, general_index
-from docgraph_local.evaluation.manual import Document, PackageError, fetch, is_in_set
-from docgraph_local.evaluation.markdown import read_page
-from docgraph_local.evaluation.questions import Kind, Parsed, choose, is_held_out, place
+from evaluation.book_index import Entry, debian_questions, general_index
+from evaluation.manual import Document, PackageError, fetch, is_in_set
+from evaluation.markdown import read_page
+from evaluation.questions import Kind, Parsed, choose, is_held_out, place
 
 PAGE = """<html><body><div role="navigation"><p>Not this</p></div><div role="main">
 <section id="module-shelf"><span class="target" id="index-0"></span>

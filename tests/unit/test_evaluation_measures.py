@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docgraph.evaluation import calibration
-from docgraph.evaluation.measures import (
+from evaluation import calibration
+from evaluation.measures import (
     area_under_roc,
     brier_score,
     expected_calibration_error,

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from docgraph.errors import ConfigurationError, DocumentError
+from docgraph.domain.documents import Extraction, ParsedDocument
+from docgraph.domain.errors import ConfigurationError, DocumentError
+from docgraph.domain.identity import document_id
 from docgraph.extraction import ExtractOptions, extract
 from docgraph.extraction import registry as registry_module
 from docgraph.extraction.findings import DocumentView, Extractor, Finding, Named
 from docgraph.extraction.registry import BUILT_IN, extractors
 from docgraph.formats import parse
-from docgraph.model.documents import Extraction, ParsedDocument
-from docgraph.model.identity import document_id
 
 CASES = yaml.safe_load((Path(__file__).parent / "golden" / "extraction_cases.yaml").read_text(encoding="utf-8"))
 KINDS = ("command", "option", "config_key", "env_var", "api_symbol", "error_code", "term")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from formats_samples import read
 
-from docgraph.errors import (
+from docgraph.domain.errors import (
     ConfigurationError,
     DocumentEmptyError,
     DocumentEncodingError,

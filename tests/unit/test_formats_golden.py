@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from docgraph.domain.documents import Extraction, ParsedDocument
+from docgraph.domain.identity import document_id
 from docgraph.extraction import EXTRACT_VERSION, ExtractOptions, extract
 from docgraph.formats import PARSE_VERSION, ParseOptions, content_type_of, parse
-from docgraph.model.documents import Extraction, ParsedDocument
-from docgraph.model.identity import document_id
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCUMENTS = sorted((GOLDEN / "documents").iterdir())

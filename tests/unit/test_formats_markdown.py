@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from formats_samples import ids, read, texts
 
-from docgraph.model.identity import canonical_text
+from docgraph.domain.identity import canonical_text
 
 
 def test_a_section_is_the_text_under_one_heading_up_to_the_next() -> None:

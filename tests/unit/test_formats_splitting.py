@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import docgraph
-from docgraph.errors import DocumentEmptyError
+from docgraph.domain.documents import ParsedDocument
+from docgraph.domain.errors import DocumentEmptyError
 from docgraph.formats import ParseOptions, ruler
-from docgraph.model.documents import ParsedDocument
 
 MODEL_TOKENS = 256
 

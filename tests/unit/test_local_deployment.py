@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docgraph.errors import ConfigurationError
+from docgraph.domain.errors import ConfigurationError
 from docgraph.settings import Settings
 from docgraph_local.deployment import Secrets, read_deployment, store_deployment
 

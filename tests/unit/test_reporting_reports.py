@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from docgraph.model.jobs import Job, JobState, JobStatus
-from docgraph.model.verdict import Drift, QueryResult, Reason, ReasonCode, Verdict
-from docgraph.reporting import (
+from docgraph.domain.jobs import Job, JobState, JobStatus
+from docgraph.domain.verdict import Drift, QueryResult, Reason, ReasonCode, Verdict
+from docgraph.readiness.report import (
     ReportNotFoundError,
     build_report,
     list_reports,
@@ -30,7 +30,7 @@ from docgraph.reporting import (
     validate,
     write_report,
 )
-from docgraph.reporting.page import MAX_ROWS
+from docgraph.readiness.report.page import MAX_ROWS
 
 HOSTILE = '<script>alert("x")</script>|`\n# <img src=x onerror=alert(1)> [a](javascript:b)'
 

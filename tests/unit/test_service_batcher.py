@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ingestion_service.embedder.batcher import (
+from embedding_server.batcher import (
     Batcher,
     BatcherClosedError,
     Lane,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from docgraph.airflow_api import LiveRun, ingest_run_id
-from docgraph.errors import DocumentError
-from docgraph.model.jobs import Job, JobState, JobStatus, Operation, new_job_id
-from ingestion_service.dispatcher import by_tag, not_covered, read_entry
+from docgraph.domain.errors import DocumentError
+from docgraph.domain.jobs import Job, JobState, JobStatus, Operation, new_job_id
+from docgraph.ingest.airflow_api import LiveRun, ingest_run_id
+from ingestion_service.workers.dispatcher import by_tag, not_covered, read_entry
 
 JOB_ID = "0199a0e0-0000-7000-8000-000000000001"
 ENTRY = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from docgraph.model.jobs import Event
-from ingestion_service.http import ApiError
-from ingestion_service.routes.events import PAGE, _horizon, cursor_of
+from docgraph.api.web import ApiError
+from docgraph.domain.jobs import Event
+from ingestion_service.http.routes.events import PAGE, _horizon, cursor_of
 
 
 def test_without_a_cursor_everything_is_to_come() -> None:

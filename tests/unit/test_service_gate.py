@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from docgraph.config import GateConfig
-from ingestion_service.gate import Pressure
+from docgraph.runtime.config import GateConfig
 from ingestion_service.probes import ProbeResult
+from ingestion_service.workers.gate import Pressure
 
 CONFIG = GateConfig(close_after=3, open_after=2, max_latency_seconds=2.0)
 FAST = ProbeResult(True, 0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from docgraph.errors import StoreUnavailableError
+from docgraph.domain.errors import StoreUnavailableError
 from ingestion_service.probes import Prober, ProbeResult
 
 

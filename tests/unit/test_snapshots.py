@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from docgraph.errors import DocumentTooLargeError, SnapshotMissingError, WorldError
+from docgraph.domain.errors import DocumentTooLargeError, SnapshotMissingError, WorldError
 from docgraph.stores.snapshots import Snapshot, SnapshotStore
 
 DATA = b"# A page\n\nwith text\n"

@@ -6,12 +6,10 @@ import math
 import shlex
 from dataclasses import replace
 
-from docgraph.config import VerdictConfig
-from docgraph.model.jobs import Job, JobState, JobStatus
-from docgraph.model.verdict import Drift, QueryResult, Reason
-from docgraph.parity.recomputing import Recomputed
-from docgraph.stores.graph.auditing import FulltextCount
-from docgraph.verdict.checks import (
+from docgraph.domain.jobs import Job, JobState, JobStatus
+from docgraph.domain.verdict import Drift, QueryResult, Reason
+from docgraph.integrity.recompute import Recomputed
+from docgraph.readiness.checks import (
     check_documents,
     check_drift,
     check_fulltext,
@@ -20,6 +18,8 @@ from docgraph.verdict.checks import (
     check_recomputed,
     check_vectors,
 )
+from docgraph.runtime.config import VerdictConfig
+from docgraph.stores.graph.auditing import FulltextCount
 
 LIMITS = VerdictConfig(max_drift_pct=0.5, max_failed_share=0.01, min_confidence=0.3)
 

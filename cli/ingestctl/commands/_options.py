@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from docgraph.model.identity import is_tag
+from docgraph.domain.identity import is_tag
 from ingestctl.shell import Shell
 
 EPILOG = (

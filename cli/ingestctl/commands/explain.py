@@ -81,7 +81,7 @@ def _as_address(target: str) -> _Asked | None:
 
 
 def _as_path(target: str, base: Path, watch_root: Path, tag: str | None) -> _Asked:
-    from docgraph.model.identity import uri_for_path
+    from docgraph.domain.identity import uri_for_path
     from ingestctl import files
 
     path = Path(target)

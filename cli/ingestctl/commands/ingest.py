@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from docgraph.model.jobs import JobStatus, Operation
+from docgraph.domain.jobs import JobStatus, Operation
 from ingestctl.commands._options import EPILOG, Json, Tag, start
 from ingestctl.errors import ExitCode, UsageError
 

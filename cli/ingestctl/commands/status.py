@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from docgraph.model.jobs import STAGES, JobStatus
+from docgraph.domain.jobs import STAGES, JobStatus
 from ingestctl.commands._options import EPILOG, AnyTag, Json, start
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from docgraph.model.jobs import JobStatus
+from docgraph.domain.jobs import JobStatus
 from ingestctl.commands._options import EPILOG, JobIds, start
 from ingestctl.errors import ExitCode
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from docgraph.model.jobs import Event
+    from docgraph.domain.jobs import Event
     from ingestctl.api import JobRecord
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from docgraph.errors import DocgraphError
+from docgraph.domain.errors import DocgraphError
 from docgraph_local import preflight
 from docgraph_local.compose import compose_environment
 from docgraph_local.deployment import Deployment

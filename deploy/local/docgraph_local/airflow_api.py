@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from docgraph.errors import WorldError
+from docgraph.domain.errors import WorldError
 from docgraph_local.airflow_env import POOLS
 from docgraph_local.deployment import Deployment
 from docgraph_local.paths import repository

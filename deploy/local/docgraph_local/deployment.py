@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from docgraph.errors import ConfigurationError
+from docgraph.domain.errors import ConfigurationError
 from docgraph.settings import PORT_OFFSETS, Settings
 from docgraph_local.paths import Paths, write_private
 

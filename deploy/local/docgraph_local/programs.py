@@ -265,7 +265,7 @@ def _embedder(deployment: Deployment) -> list[Program]:
     environment = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
     def embedder(name: str, *arguments: str) -> Program:
-        command = _module("ingestion_service.embedder", "--host", "127.0.0.1", "--port", str(deployment.port(name)))
+        command = _module("embedding_server", "--host", "127.0.0.1", "--port", str(deployment.port(name)))
         return Program(name, "embedder", (*command, *arguments), environment, folder)
 
     second = deployment.second_embedder

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from docgraph.errors import ConfigurationError, WorldError
+from docgraph.domain.errors import ConfigurationError, WorldError
 from docgraph_local import orphans, preflight, readiness
 from docgraph_local.airflow_env import airflow_database
 from docgraph_local.deployment import EXTERNAL_VARIABLES, Deployment, read_deployment, store_deployment

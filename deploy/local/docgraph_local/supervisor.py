@@ -21,7 +21,7 @@ from typing import Any, cast
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from docgraph.errors import WorldError
+from docgraph.domain.errors import WorldError
 from docgraph_local.paths import Paths, write_private
 from docgraph_local.programs import Program
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airflow.sdk import Asset, AssetAlias, get_current_context
 
-from docgraph.reporting import read_report
+from docgraph.readiness.report import read_report
 
 #: What a DAG is scheduled on that wants the events of all datasets, those included that don't exist yet.
 READY = AssetAlias("docgraph-ready")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
-from docgraph.links import signed_report_url
+from docgraph.api.report_links import signed_report_url
 from docgraph.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the DAGs' tasks call: open a runtime, run one function of `docgraph.pipeline`, close it.
+"""What the DAGs' tasks call: open a runtime, run one function of `docgraph.ingest.pipeline`, close it.
 
 Each call lives in a task process of its own; XCom carries job ids only.
 """
@@ -14,26 +14,36 @@ from urllib.parse import unquote, urlsplit
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from docgraph import auditing, dispatch, pipeline, publishing, reembedding, retention
 from docgraph.airflow import assets
-from docgraph.errors import ReembeddingRefusedError
-from docgraph.model.jobs import JobState
-from docgraph.model.verdict import ReasonCode
-from docgraph.runtime import Runtime
+from docgraph.domain.errors import ReembeddingRefusedError
+from docgraph.domain.jobs import JobState
+from docgraph.domain.verdict import ReasonCode
+from docgraph.ingest import launcher as dispatch
+from docgraph.ingest import pipeline
+from docgraph.readiness import audit as auditing
+from docgraph.readiness import publishing, retention
+from docgraph.reembed import moving as reembedding
+from docgraph.runtime.connections import Runtime
 from docgraph.sources import filesystem
 
 #: The world's errors are tried again soon; what no repetition can mend fails at once.
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            exception="docgraph.errors.ConfigurationError", action=RetryAction.FAIL, reason="mend the configuration"
-        ),
-        RetryRule(exception="docgraph.errors.DatasetVersionsError", action=RetryAction.FAIL, reason="it was given up"),
-        RetryRule(
-            exception="docgraph.errors.JobNotFoundError", action=RetryAction.FAIL, reason="send the documents again"
+            exception="docgraph.domain.errors.ConfigurationError",
+            action=RetryAction.FAIL,
+            reason="mend the configuration",
         ),
         RetryRule(
-            exception="docgraph.errors.StaleAttemptError",
+            exception="docgraph.domain.errors.DatasetVersionsError", action=RetryAction.FAIL, reason="it was given up"
+        ),
+        RetryRule(
+            exception="docgraph.domain.errors.JobNotFoundError",
+            action=RetryAction.FAIL,
+            reason="send the documents again",
+        ),
+        RetryRule(
+            exception="docgraph.domain.errors.StaleAttemptError",
             action=RetryAction.RETRY,
             retry_delay=timedelta(seconds=1),
             reason="another attempt was faster",

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from docgraph.errors import ConfigurationError, DocumentError
+from docgraph.domain.documents import Entity, Extraction, Mention, ParsedDocument, Relation
+from docgraph.domain.errors import ConfigurationError, DocumentError
+from docgraph.domain.identity import content_hash, entity_id
 from docgraph.extraction.findings import API_SYMBOL, CONFIG_KEY, DocumentView, Extractor, Finding, Named
 from docgraph.extraction.registry import extractors
 from docgraph.extraction.view import view_of
-from docgraph.model.documents import Entity, Extraction, Mention, ParsedDocument, Relation
-from docgraph.model.identity import content_hash, entity_id
 
 __all__ = ["EXTRACT_VERSION", "ExtractOptions", "extract"]
 

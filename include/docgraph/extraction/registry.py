@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.metadata import entry_points
 
-from docgraph.errors import ConfigurationError
+from docgraph.domain.errors import ConfigurationError
 from docgraph.extraction.commands import HeadingOptions, InlineCommands, InlineOptions, ShellCommands
 from docgraph.extraction.configuration import ConfigurationBlocks, ConfigurationProse
 from docgraph.extraction.error_codes import HttpStatuses, ToolErrors

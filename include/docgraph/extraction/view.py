@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from docgraph.domain.documents import ParsedDocument
 from docgraph.extraction.findings import Code, CodeSpan, DocumentView, Paragraph, SectionView
-from docgraph.model.documents import ParsedDocument
 
 _FENCE = re.compile(r"[ \t>]*(?:[-*+]\s+|\d+[.)]\s+)?(`{3,}|~{3,})")
 _TICKS = re.compile(r"`+")

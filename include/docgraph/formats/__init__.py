@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from docgraph.errors import DocumentTooLargeError, UnsupportedFormatError
+from docgraph.domain.documents import ParsedDocument
+from docgraph.domain.errors import DocumentTooLargeError, UnsupportedFormatError
 from docgraph.formats.assembly import Origin, assemble
 from docgraph.formats.decoding import decode
 from docgraph.formats.front_matter import FrontMatter, read_front_matter
@@ -18,7 +19,6 @@ from docgraph.formats.markdown import read_markdown
 from docgraph.formats.options import PARSE_VERSION, ParseOptions
 from docgraph.formats.outline import Outline
 from docgraph.formats.plain_text import read_plain_text
-from docgraph.model.documents import ParsedDocument
 
 __all__ = ["FORMATS", "PARSE_VERSION", "Format", "ParseOptions", "content_type_of", "parse"]
 

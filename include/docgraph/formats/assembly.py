@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from urllib.parse import unquote, urlsplit
 
-from docgraph.errors import DocumentEmptyError, TextLostError
+from docgraph.domain.documents import CodeBlock, Link, ParsedDocument, Place, Section
+from docgraph.domain.errors import DocumentEmptyError, TextLostError
+from docgraph.domain.identity import resolve_reference, section_id
 from docgraph.formats import ruler
 from docgraph.formats.anchors import cut_heading_path
 from docgraph.formats.excerpt import Excerpt
 from docgraph.formats.options import MODEL_PIECES, ParseOptions
 from docgraph.formats.outline import Anatomy, Block, Break, Outline, OutlineSection, Rank, Wrapper
 from docgraph.formats.splitting import Part, split
-from docgraph.model.documents import CodeBlock, Link, ParsedDocument, Place, Section
-from docgraph.model.identity import resolve_reference, section_id
 
 _NO_DOCUMENT = frozenset({"data", "javascript", "mailto", "tel", "vbscript"})
 _MAX_REFERENCE = 2_000

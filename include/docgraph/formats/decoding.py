@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
-from docgraph.errors import DocumentEmptyError, DocumentEncodingError, UnsupportedFormatError
-from docgraph.model.identity import canonical_text
+from docgraph.domain.errors import DocumentEmptyError, DocumentEncodingError, UnsupportedFormatError
+from docgraph.domain.identity import canonical_text
 
 _UTF16_32_MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),

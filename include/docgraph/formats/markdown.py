@@ -54,7 +54,7 @@ _DIRECTIVE_WITH_CODE = frozenset({"code", "code-block", "code-cell", "sourcecode
 
 
 class _Markdown(MarkdownIt):
-    """markdown-it without its treatment of addresses: `docgraph.model.identity` has its own, and any address is only kept."""
+    """markdown-it without its treatment of addresses: `docgraph.domain.identity` has its own, and any address is only kept."""
 
     def normalizeLink(self, url: str) -> str:  # noqa: N802
         return url

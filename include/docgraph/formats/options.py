@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from docgraph.errors import ConfigurationError
-from docgraph.model.identity import content_hash
+from docgraph.domain.errors import ConfigurationError
+from docgraph.domain.identity import content_hash
 
 #: Version of what `parse` gives for the same bytes and options: raise it when any output changes (golden files tell).
 PARSE_VERSION = 1

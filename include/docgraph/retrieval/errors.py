@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docgraph.errors import DocgraphError
+from docgraph.domain.errors import DocgraphError
 
 
 class QueryError(DocgraphError):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from docgraph.errors import DocgraphError, ReadConflictError, WorldError
+from docgraph.domain.errors import DocgraphError, ReadConflictError, WorldError
 from docgraph.retrieval.answer import Related
 from docgraph.retrieval.expansion import expand
 from docgraph.retrieval.validated import (

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from docgraph.embedding import Embedder, EmbeddingInputError, EmbeddingServers
-from docgraph.errors import EmbeddingVersionError
-from docgraph.model.documents import EmbeddingVersion
-from docgraph.model.identity import canonical_text, is_tag
+from docgraph.domain.documents import EmbeddingVersion
+from docgraph.domain.errors import EmbeddingVersionError
+from docgraph.domain.identity import canonical_text, is_tag
+from docgraph.model_servers import Embedder, EmbeddingInputError, EmbeddingServers
 from docgraph.retrieval.answer import Answer, Evidence, Related
 from docgraph.retrieval.confidence import Features, confidence
 from docgraph.retrieval.errors import QueryError, UnknownDatasetError

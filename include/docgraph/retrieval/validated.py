@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from docgraph.errors import ReadConflictError
+from docgraph.domain.errors import ReadConflictError
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.reading import DocumentView, Member, SectionText
 from docgraph.stores.graph.stillness import Stillness

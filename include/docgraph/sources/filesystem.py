@@ -16,13 +16,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from docgraph import intake
-from docgraph.errors import DocumentError, DocumentTooLargeError
-from docgraph.failpoints import failpoint
+from docgraph.domain.errors import DocumentError, DocumentTooLargeError
+from docgraph.domain.identity import is_tag, uri_for_path
 from docgraph.formats import content_type_of
-from docgraph.intake import NewJob
-from docgraph.model.identity import is_tag, uri_for_path
-from docgraph.runtime import Runtime
+from docgraph.ingest import intake
+from docgraph.ingest.intake import NewJob
+from docgraph.runtime.connections import Runtime
+from docgraph.runtime.failpoints import failpoint
 from docgraph.stores.files import explaining
 
 logger = logging.getLogger(__name__)

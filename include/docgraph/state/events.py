@@ -10,8 +10,8 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from docgraph.errors import JobNotFoundError
-from docgraph.model.jobs import Event, JobStatus, now
+from docgraph.domain.errors import JobNotFoundError
+from docgraph.domain.jobs import Event, JobStatus, now
 from docgraph.state import keys
 from docgraph.state.server import Server
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from docgraph.model.jobs import now
+from docgraph.domain.jobs import now
 from docgraph.state import keys
 from docgraph.state.server import Server
 

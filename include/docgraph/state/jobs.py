@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from docgraph.errors import ConfigurationError, IllegalTransitionError, JobNotFoundError
-from docgraph.model.identity import document_id, is_tag
-from docgraph.model.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation, Outcome, new_job_id, now
+from docgraph.domain.errors import ConfigurationError, IllegalTransitionError, JobNotFoundError
+from docgraph.domain.identity import document_id, is_tag
+from docgraph.domain.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation, Outcome, new_job_id, now
 from docgraph.state import keys
 from docgraph.state.server import Argument, Server
 

@@ -7,7 +7,7 @@ so a Redis Cluster can't hold them; one server, with replicas or Sentinel as wan
 
 from __future__ import annotations
 
-from docgraph.model.jobs import JobStatus
+from docgraph.domain.jobs import JobStatus
 
 #: Schema version of every hash, in its field `v`; a newer one is refused.
 SCHEMA_VERSION = 1

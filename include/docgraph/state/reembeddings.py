@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from docgraph.model.jobs import now
+from docgraph.domain.jobs import now
 from docgraph.state import keys
 from docgraph.state.server import Server
 

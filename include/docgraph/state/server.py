@@ -23,7 +23,7 @@ from redis.backoff import EqualJitterBackoff, NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
-from docgraph.errors import ConfigurationError, StoreUnavailableError
+from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
 from docgraph.state import keys
 
 #: At most this many events of a job are kept (approximately, at least).

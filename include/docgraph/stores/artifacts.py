@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from docgraph.errors import ArtifactDamagedError, WorldError
+from docgraph.domain.errors import ArtifactDamagedError, WorldError
 from docgraph.stores.files import explaining, read_file, remove_unused, touch, write_file
 
 Vector: TypeAlias = npt.NDArray[np.float32]

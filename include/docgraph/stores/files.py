@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from docgraph.errors import WorldError
+from docgraph.domain.errors import WorldError
 
 _log = logging.getLogger(__name__)
 #: Files under way begin with this; no reader looks at them.

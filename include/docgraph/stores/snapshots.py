@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from docgraph.errors import DocumentTooLargeError, SnapshotMissingError
+from docgraph.domain.errors import DocumentTooLargeError, SnapshotMissingError
 from docgraph.stores.files import Draft, explaining, read_file, remove_unused, touch
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -17,8 +17,8 @@ import httpx
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-from docgraph.errors import StoreUnavailableError, WorldError
-from docgraph.model.documents import COLLECTION_PREFIX, EmbeddingVersion, Point, StoredPoint
+from docgraph.domain.documents import COLLECTION_PREFIX, EmbeddingVersion, Point, StoredPoint
+from docgraph.domain.errors import StoreUnavailableError, WorldError
 
 P = ParamSpec("P")
 R = TypeVar("R")

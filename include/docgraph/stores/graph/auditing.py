@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from docgraph.model.identity import text_hash
+from docgraph.domain.identity import text_hash
 from docgraph.stores.graph.base import translated
 from docgraph.stores.graph.reading import Reading
 from docgraph.stores.graph.schema import FULLTEXT_INDEX, tag_token

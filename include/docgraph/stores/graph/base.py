@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import neo4j
-from docgraph.errors import DocumentTooLargeError, StoreUnavailableError, WorldError
+from docgraph.domain.errors import DocumentTooLargeError, StoreUnavailableError, WorldError
 from docgraph.stores.graph.stillness import Stillness
 from neo4j import exceptions as neo4j_errors
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import neo4j
-from docgraph.errors import DocumentTooLargeError
-from docgraph.model.commit import CommitRequest, CommitResult, SectionRow
-from docgraph.model.documents import Committed
-from docgraph.model.jobs import now
-from docgraph.model.protocol import Attempt, CommitDecision, decide_commit, is_staged_everywhere
+from docgraph.domain.commit import CommitRequest, CommitResult, SectionRow
+from docgraph.domain.documents import Committed
+from docgraph.domain.errors import DocumentTooLargeError
+from docgraph.domain.jobs import now
+from docgraph.domain.protocol import Attempt, CommitDecision, decide_commit, is_staged_everywhere
 from docgraph.stores.graph.base import Base, translated
 from docgraph.stores.graph.datasets import locked_versions
 from docgraph.stores.graph.schema import tag_token

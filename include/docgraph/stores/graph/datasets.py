@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import neo4j
-from docgraph.model.jobs import now
-from docgraph.model.versions import DatasetVersions
+from docgraph.domain.jobs import now
+from docgraph.domain.versions import DatasetVersions
 from docgraph.stores.graph.base import Base, translated
 
 _VERSIONS = (

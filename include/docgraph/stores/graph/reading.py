@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docgraph.errors import ReadConflictError, WorldError
-from docgraph.model.identity import text_hash
+from docgraph.domain.errors import ReadConflictError, WorldError
+from docgraph.domain.identity import text_hash
 from docgraph.stores.graph import lucene
 from docgraph.stores.graph.base import Base
 from docgraph.stores.graph.schema import FULLTEXT_INDEX

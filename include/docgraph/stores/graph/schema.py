@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docgraph.errors import ConfigurationError
+from docgraph.domain.errors import ConfigurationError
 from docgraph.stores.graph.base import Base
 
 SCHEMA_VERSION = 1

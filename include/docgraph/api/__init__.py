@@ -1,0 +1,1 @@
+"""The HTTP contract: request and answer models, shared by the routes, the command line and MCP."""

@@ -1,0 +1,222 @@
+"""The pipeline: claim → parse → extract → build_graph → embed → vector_upsert → reconcile → report.
+
+The page to read first. Each function here is one task of the DAG `ingest_documents`; none of them knows Airflow. A task
+takes a batch of jobs, works document by document (embed: across documents), and is safe to run twice.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import ModuleType
+
+from docgraph.domain.errors import ArtifactDamagedError, DocumentError, JobNotFoundError, WorldError
+from docgraph.domain.jobs import GIVEN_UP, STAGES, JobState, JobStatus, Outcome
+from docgraph.ingest.stages import build_graph, embed, extract, parse, reconcile, vector_upsert
+from docgraph.ingest.work import JobLostError, Work, pipeline_fingerprint, stands_already
+from docgraph.runtime.connections import Runtime
+from docgraph.runtime.failpoints import failpoint
+from docgraph.state.jobs import Checkpoint
+
+logger = logging.getLogger(__name__)
+
+#: The stages in the order in which they run.
+MODULES: Mapping[str, ModuleType] = {
+    module.NAME: module for module in (parse, extract, build_graph, embed, vector_upsert, reconcile)
+}
+assert tuple(MODULES) == STAGES
+#: What a deletion has nothing to do in.
+_NOT_FOR_DELETIONS = frozenset({"parse", "extract"})
+
+
+def claim(runtime: Runtime, run_id: str, tag: str, job_ids: Sequence[str] | None) -> list[list[str]]:
+    """Take jobs for a run, settle those whose documents stand already, and cut the rest into batches of job ids.
+
+    Repeated for the same run it returns the same jobs. `job_ids` None takes whatever is queued for the tag.
+
+    Raises:
+        WorldError: Redis or Neo4j can't be reached.
+    """
+    runtime.graph.ensure_schema()
+    if runtime.graph.dataset(tag) is None:
+        # The collection before the dataset: from the moment that a dataset is known, both arms can be asked about it.
+        runtime.vectors.ensure(runtime.embedding_version)
+        runtime.graph.ensure_dataset(tag, runtime.embedding_version.name)
+    states = runtime.state.jobs.claim(run_id, tag=tag, job_ids=job_ids, pipeline=pipeline_fingerprint(runtime))
+    states = _with_cleared(runtime, run_id, states)
+    failpoint("claim.after_claim")
+    live = [state for state in states if not state.status.is_final]
+    committed = runtime.graph.committed_many([state.document_id for state in live])
+    pipeline = pipeline_fingerprint(runtime)
+    open_jobs: list[JobState] = []
+    for state in live:
+        document = committed[state.document_id]
+        if stands_already(state, document, pipeline):
+            counts = {"sections": len(document.generation), "reused": len(document.generation)}
+            runtime.state.jobs.complete(state.job.job_id, run_id, Outcome.UNCHANGED, counts, document.fence)
+        else:
+            open_jobs.append(state)
+    return balanced(open_jobs, runtime.config.pipeline.max_batches, runtime.config.pipeline.batch_bytes)
+
+
+def balanced(states: Sequence[JobState], most: int, batch_bytes: int) -> list[list[str]]:
+    """Cut jobs into at most `most` batches of about equal bytes (longest processing time first, Graham 1969).
+
+    No more batches than there are `batch_bytes` worth of work, so that small documents share the cost of a task.
+    """
+    if not states:
+        return []
+    # Each document costs something even when it is tiny.
+    weights = {state.job.job_id: state.job.size + 4096 for state in states}
+    count = max(1, min(most, len(states), -(-sum(weights.values()) // batch_bytes)))
+    heap: list[tuple[int, int]] = [(0, index) for index in range(count)]
+    batches: list[list[str]] = [[] for _ in range(count)]
+    for job_id in sorted(weights, key=lambda i: (-weights[i], i)):
+        load, index = heapq.heappop(heap)
+        batches[index].append(job_id)
+        heapq.heappush(heap, (load + weights[job_id], index))
+    return [batch for batch in batches if batch]
+
+
+def run_stage(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str]) -> None:
+    """Bring every job of the batch through one stage.
+
+    A job that was cancelled, has failed, or belongs to another run is left alone. An error of a document fails that job
+    and the others go on.
+
+    Raises:
+        WorldError: something outside failed; repeating the call goes on where this one stopped.
+        JobNotFoundError: Redis has lost jobs of the batch: nothing is done, and nothing is called done.
+    """
+    known = _with_cleared(runtime, run_id, runtime.state.jobs.get_many(job_ids))
+    if lost := sorted(set(job_ids) - {state.job.job_id for state in known}):
+        raise JobNotFoundError(
+            f"Redis has lost {len(lost)} of the {len(job_ids)} jobs of this task (first: {lost[0]}), so {stage} is not done. "
+            "Send their documents again; `ingestctl repair --all` brings back the rest."
+        )
+    states = [s for s in known if runtime.state.jobs.begin_stage(s.job.job_id, run_id, stage)]
+    works = [Work(runtime, state, run_id, stage) for state in states]
+    try:
+        if stage == embed.NAME:
+            _run_together(works)
+        else:
+            for work in works:
+                _run_one(work, MODULES[stage])
+    except WorldError as error:
+        for work in works:
+            runtime.state.jobs.note_error(work.job_id, run_id, f"{stage}: {error}")
+        raise
+
+
+def _with_cleared(runtime: Runtime, run_id: str, states: Sequence[JobState]) -> list[JobState]:
+    """Take up again what the run's report gave up: a task that starts after the report was cleared by somebody."""
+    cleared = {
+        state.job.job_id
+        for state in states
+        if (state.status, state.run_id, state.error_code) == (JobStatus.FAILED, run_id, GIVEN_UP)
+        and runtime.state.jobs.take_up_again(state.job.job_id, run_id)
+    }
+    again = {state.job.job_id: state for state in runtime.state.jobs.get_many(cleared)}
+    return [again.get(state.job.job_id, state) for state in states]
+
+
+def _run_one(work: Work, module: ModuleType) -> None:
+    if work.deletes and work.stage in _NOT_FOR_DELETIONS:
+        work.say("skipped", message="nothing to do for a deletion")
+        return
+    start = time.monotonic()
+    with_document_errors(work, lambda: _run_unless_done(work, module, start))
+
+
+def _run_unless_done(work: Work, module: ModuleType, start: float) -> None:
+    work.check_live()
+    fingerprint = module.fingerprint_of(work)
+    if _is_done(work, fingerprint):
+        work.say("skipped", message="done before, and nothing it depends on has changed")
+        return
+    checkpoint: Checkpoint = module.run(work, fingerprint)
+    _announce(work, replace(checkpoint, seconds=time.monotonic() - start))
+
+
+def _run_together(works: Sequence[Work]) -> None:
+    start = time.monotonic()
+    due: list[tuple[Work, str]] = []
+    for work in works:
+
+        def prepare(work: Work = work) -> None:
+            work.check_live()
+            fingerprint = embed.fingerprint_of(work)
+            if _is_done(work, fingerprint):
+                work.say("skipped", message="done before, and nothing it depends on has changed")
+            else:
+                due.append((work, fingerprint))
+
+        with_document_errors(work, prepare)
+    results = embed.run_batch(due)
+    seconds = time.monotonic() - start
+    texts = sum(result.items for result in results.values() if isinstance(result, Checkpoint))
+    for work, _ in due:
+        result = results.get(work.job_id)
+        if isinstance(result, DocumentError):
+            _fail(work, result)
+        elif result is not None:
+            # The documents shared the batches: each has its part of the time.
+            _announce(work, replace(result, seconds=seconds * result.items / texts if texts else 0.0))
+
+
+def with_document_errors(work: Work, step: Callable[[], None]) -> None:
+    """Do one document's step; an error of the document fails its job, and the batch goes on."""
+    try:
+        step()
+    except JobLostError:
+        logger.info("job %s is no longer this run's: %s stops", work.job_id, work.stage)
+    except DocumentError as error:
+        _fail(work, error)
+    except ArtifactDamagedError:
+        # What a damaged artifact was made from is still there: the stage that made it runs again first.
+        _redo_up_to(work)
+        step()
+
+
+def _redo_up_to(work: Work) -> None:
+    logger.warning("an artifact of job %s is damaged: the stages before %s run again", work.job_id, work.stage)
+    for earlier in STAGES[: STAGES.index(work.stage)]:
+        if earlier in {"parse", "extract", "build_graph"} and not (work.deletes and earlier in _NOT_FOR_DELETIONS):
+            again = replace(work, stage=earlier)
+            module = MODULES[earlier]
+            checkpoint: Checkpoint = module.run(again, module.fingerprint_of(again))
+            work.runtime.state.jobs.set_checkpoint(work.job_id, earlier, checkpoint)
+
+
+def _is_done(work: Work, fingerprint: str) -> bool:
+    found = work.runtime.state.jobs.checkpoint(work.job_id, work.stage)
+    if found is None or found.fingerprint != fingerprint:
+        return False
+    return not found.artifact or work.runtime.artifacts.has(work.stage, fingerprint) is not None
+
+
+def _announce(work: Work, checkpoint: Checkpoint) -> None:
+    failpoint(f"{work.stage}.before_announce")
+    work.runtime.state.jobs.set_checkpoint(work.job_id, work.stage, checkpoint)
+    # A job's last event says how it ended: after it there is nothing to say about a stage.
+    if work.stage != reconcile.NAME:
+        unit = checkpoint.extra.get("unit", "")
+        work.say("done", done=checkpoint.items, total=checkpoint.items, unit=unit)
+
+
+def _fail(work: Work, error: DocumentError) -> None:
+    logger.warning("%s: %s", work.job.source_uri, error)
+    work.runtime.state.jobs.fail(work.job_id, run_id=work.run_id, code=error.code, message=str(error))
+
+
+def close_run(runtime: Runtime, run_id: str) -> list[JobState]:
+    """End what a run leaves open: a job whose tasks were given up by Airflow is failed with the last error it saw."""
+    for state in runtime.state.jobs.jobs_of_run(run_id):
+        if not state.status.is_final and state.run_id == run_id:
+            reason = state.error or f"the tasks of run {run_id} ended without finishing it; see the task log in Airflow"
+            message = f"Stage {state.stage or 'claim'} did not finish: {reason}. `ingestctl resume {state.job.job_id}` tries again."
+            runtime.state.jobs.fail(state.job.job_id, run_id=run_id, code=GIVEN_UP, message=message)
+    return runtime.state.jobs.jobs_of_run(run_id)

@@ -1,0 +1,127 @@
+"""reconcile: commit, sweep, verify — the step that makes a document's new generation what readers see.
+
+The protocol and its reasons are in docs/explanation/commit-protocol.md; the decisions are `model.protocol`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from docgraph.domain.documents import Committed, Difference, ParsedDocument, Plan
+from docgraph.domain.errors import StaleAttemptError
+from docgraph.domain.identity import fingerprint
+from docgraph.domain.jobs import Outcome
+from docgraph.domain.protocol import Attempt, CommitDecision, may_sweep
+from docgraph.ingest.stages.build_graph import commit_request
+from docgraph.ingest.stages.vector_upsert import begin_attempt, stage_sections
+from docgraph.ingest.work import JobLostError, Work, pipeline_fingerprint, stands_already, target_versions
+from docgraph.integrity.repair import verify_generation
+from docgraph.runtime.failpoints import failpoint
+from docgraph.state.jobs import Checkpoint
+
+NAME = "reconcile"
+RECONCILE_VERSION = 1
+#: How often an attempt starts again because another one committed in between.
+MAX_ROUNDS = 16
+
+
+def fingerprint_of(work: Work) -> str:
+    """Return what determines the outcome: what was staged."""
+    return fingerprint(NAME, RECONCILE_VERSION, [work.checkpoint("vector_upsert").fingerprint])
+
+
+def run(work: Work, fingerprint: str) -> Checkpoint:
+    """Commit, sweep and verify one document, then complete its job.
+
+    Raises:
+        JobLostError: the job was cancelled before the commit, or newer content was committed meanwhile.
+        StaleAttemptError: other attempts kept committing; the task is retried.
+        WorldError: the points of the generation could not be made to equal it.
+    """
+    staged = work.checkpoint("vector_upsert").extra
+    plan = work.load("build_graph", Plan)
+    attempt = Attempt(
+        document_id=work.document_id,
+        owner=staged["owner"],
+        fence=int(staged["fence"]),
+        version=work.job.version,
+        base_generation=plan.base_generation,
+    )
+    before = work.runtime.graph.committed(work.document_id)
+    if stands_already(work.state, before, pipeline_fingerprint(work.runtime)) and before.owner != attempt.owner:
+        return _finish(work, fingerprint, Outcome.UNCHANGED, before)
+    attempt, document, previous = _commit(work, attempt, staged.get("versions", "").split())
+    failpoint("reconcile.after_commit")
+    versions = target_versions(work.runtime, work.job.tag)
+    for version in versions:
+        work.runtime.vectors.ensure(version)
+        if may_sweep(work.runtime.graph.committed(work.document_id), attempt.fence, attempt.owner):
+            work.runtime.vectors.sweep(version, work.document_id, attempt.fence, document.generation)
+        failpoint("reconcile.after_sweep")
+        verify_generation(work.runtime, version, work.document_id, attempt)
+    return _finish(work, fingerprint, _outcome(work, previous, document), document)
+
+
+def _commit(work: Work, attempt: Attempt, staged: Sequence[str]) -> tuple[Attempt, Committed, Committed]:
+    """Commit, starting again as the protocol says; returns the attempt, what it committed and what stood before.
+
+    `staged` names the embedding versions in which the attempt has staged.
+    """
+    for _ in range(MAX_ROUNDS):
+        work.check_live()
+        standing = work.runtime.graph.committed(work.document_id)
+        # The difference is made against the attempt's base, whatever stands by now: the transaction compares the two.
+        request = commit_request(work, attempt, replace(standing, generation=attempt.base_generation), staged)
+        failpoint("reconcile.before_commit")
+        result = work.runtime.graph.commit(request)
+        if result.decision is CommitDecision.COMMIT:
+            return attempt, result.document, standing
+        if result.decision is CommitDecision.ALREADY_MINE:
+            return attempt, result.document, Committed(work.document_id, generation=attempt.base_generation)
+        if result.decision is CommitDecision.SUPERSEDED:
+            reason = (
+                f"superseded: newer content of {work.job.source_uri} (version {result.document.version}) is committed"
+            )
+            work.runtime.state.jobs.cancel(work.job_id, reason)
+            raise JobLostError(work.job_id)
+        # Stale fence with older content, another base, or a version that is being built since: everything is computed
+        # against what stands now, and staged again.
+        attempt = begin_attempt(work, result.document.generation)
+        if not work.deletes:
+            target = [section.section_id for section in work.load("parse", ParsedDocument).sections]
+            staged = stage_sections(work, attempt, Difference.between(result.document.generation, target).added)
+    raise StaleAttemptError(
+        f"Other attempts at {work.job.source_uri} committed {MAX_ROUNDS} times while this one was starting again; it is retried."
+    )
+
+
+def _outcome(work: Work, previous: Committed, document: Committed) -> Outcome:
+    if work.deletes:
+        return Outcome.DELETED
+    if not previous.exists and not previous.generation:
+        return Outcome.CREATED
+    return Outcome.UNCHANGED if _same_content(previous, document) else Outcome.UPDATED
+
+
+def _same_content(previous: Committed, document: Committed) -> bool:
+    return (previous.generation, previous.checksum, previous.pipeline) == (
+        document.generation,
+        document.checksum,
+        document.pipeline,
+    )
+
+
+def _finish(work: Work, fingerprint: str, outcome: Outcome, document: Committed) -> Checkpoint:
+    """Say that the job is done; a job that was cancelled after its commit stays cancelled, its commit stands."""
+    difference = work.load("build_graph", Plan).difference
+    unchanged = outcome is Outcome.UNCHANGED
+    counts = {
+        "sections": len(document.generation),
+        "added": 0 if unchanged else len(difference.added),
+        "removed": 0 if unchanged else len(difference.removed),
+        "reused": len(document.generation) if unchanged else len(difference.kept),
+    }
+    if not work.runtime.state.jobs.complete(work.job_id, work.run_id, outcome, counts, document.fence):
+        raise JobLostError(work.job_id)
+    return Checkpoint(fingerprint=fingerprint, artifact="", items=len(document.generation), extra={"unit": "sections"})

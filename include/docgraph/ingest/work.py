@@ -1,0 +1,164 @@
+"""What the stages share: one job's view of the world, its progress events, artifacts as typed values, and the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from docgraph.domain.documents import Committed, EmbeddingVersion
+from docgraph.domain.errors import EmbeddingVersionError
+from docgraph.domain.identity import content_hash
+from docgraph.domain.jobs import Job, JobState, Operation
+from docgraph.extraction import EXTRACT_VERSION, ExtractOptions
+from docgraph.formats import PARSE_VERSION, ParseOptions
+from docgraph.runtime.connections import Runtime
+from docgraph.state.jobs import Checkpoint
+
+T = TypeVar("T")
+
+#: Version of what a commit writes for the same parse and extraction; part of the pipeline's fingerprint.
+BUILD_VERSION = 2
+
+
+class JobLostError(Exception):
+    """The job was cancelled, or another run has taken it over: stop working on it, change nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One job inside one stage of one run."""
+
+    runtime: Runtime
+    state: JobState
+    run_id: str
+    stage: str
+
+    @property
+    def job(self) -> Job:
+        """The job as it was asked for."""
+        return self.state.job
+
+    @property
+    def job_id(self) -> str:
+        """Id of the job."""
+        return self.state.job.job_id
+
+    @property
+    def document_id(self) -> str:
+        """Id of the job's document."""
+        return self.state.document_id
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the job asks for the document's removal."""
+        return self.job.op is Operation.DELETE
+
+    def say(self, status: str, *, done: int = 0, total: int = 0, unit: str = "", message: str = "") -> None:
+        """Append a line of progress."""
+        self.runtime.state.events.append(
+            self.job_id, self.stage, status, done=done, total=total, unit=unit, message=message
+        )
+
+    def check_live(self) -> None:
+        """Wait out a closed gate in the slot, then make sure that the job is still this run's.
+
+        Raises:
+            JobLostError: it was cancelled or taken over.
+        """
+        wait_for_gate(self.runtime, [self])
+        if not self.runtime.state.jobs.is_live(self.job_id, self.run_id):
+            raise JobLostError(self.job_id)
+
+    def checkpoint(self, stage: str) -> Checkpoint:
+        """Return the checkpoint of an earlier stage.
+
+        Raises:
+            LookupError: the stage never ran for this job (Airflow's order makes that a lost Redis).
+        """
+        found = self.runtime.state.jobs.checkpoint(self.job_id, stage)
+        if found is None:
+            raise LookupError(f"Job {self.job_id} has no checkpoint of {stage}; resume the job.")
+        return found
+
+    def load(self, stage: str, kind: type[T]) -> T:
+        """Return the typed artifact that an earlier stage left."""
+        return load_artifact(self.runtime, self.checkpoint(stage).artifact, kind)
+
+
+def load_artifact(runtime: Runtime, reference: str, kind: type[T]) -> T:
+    """Read an artifact back as the type it was stored from."""
+    return TypeAdapter(kind).validate_python(runtime.artifacts.get_json(reference))
+
+
+def store_artifact(runtime: Runtime, stage: str, fingerprint: str, value: Any) -> str:
+    """Store a frozen value as a stage's artifact; returns its reference."""
+    return runtime.artifacts.put_json(stage, fingerprint, TypeAdapter(type(value)).dump_python(value, mode="json"))
+
+
+def parse_options(runtime: Runtime) -> ParseOptions:
+    """Return the options that the configuration gives to the parse stage."""
+    return ParseOptions(max_bytes=runtime.config.limits.max_document_bytes)
+
+
+def extract_options(runtime: Runtime) -> ExtractOptions:
+    """Return the options that the configuration gives to the extract stage."""
+    del runtime
+    return ExtractOptions()
+
+
+def pipeline_fingerprint(runtime: Runtime) -> str:
+    """Return what, beside a document's bytes, determines what is committed for it: stage versions and options."""
+    return content_hash(
+        "pipeline",
+        str(PARSE_VERSION),
+        parse_options(runtime).digest(),
+        str(EXTRACT_VERSION),
+        extract_options(runtime).digest(),
+        str(BUILD_VERSION),
+    )[:16]
+
+
+def stands_already(work_state: JobState, committed: Committed, pipeline: str) -> bool:
+    """Whether the graph already says what the job asks for, and no other content was asked for since.
+
+    `since` is the version at which the present streak of equal requests began: while something else was asked for in
+    between, an attempt of it may still be under way, and only a commit of the newer version makes that one stale.
+    """
+    if committed.version < work_state.since:
+        return False
+    if work_state.job.op is Operation.DELETE:
+        return committed.deleted or committed.fence == 0
+    return committed.exists and committed.checksum == work_state.job.checksum and committed.pipeline == pipeline
+
+
+def target_versions(runtime: Runtime, tag: str) -> list[EmbeddingVersion]:
+    """Return the embedding versions that a commit must have vectors in: the readers' first, then the one that is being built.
+
+    Raises:
+        EmbeddingVersionError: no embedding server makes one of them.
+        StoreUnavailableError: Neo4j or an embedding server can't be reached.
+    """
+    dataset = runtime.graph.dataset(tag) or runtime.graph.ensure_dataset(tag, runtime.embedding_version.name)
+    wanted = dict.fromkeys(filter(None, (dataset["embedding_version"], dataset["building"])))
+    try:
+        return [runtime.embedder.serving(name).version for name in wanted]
+    except EmbeddingVersionError as error:
+        raise EmbeddingVersionError(
+            f"The dataset {tag!r} can't take vectors. {error} Start a server with the dataset's model beside the present one "
+            f"(DOCGRAPH_SECOND_EMBEDDINGS_URL), or move the dataset: `ingestctl reembed --tag={tag}`."
+        ) from error
+
+
+def wait_for_gate(runtime: Runtime, works: list[Work]) -> None:
+    """Wait while the gate is closed, showing the jobs as paused; returns at once when it is open."""
+    gate = runtime.state.gate.state()
+    if gate.open:
+        return
+    for work in works:
+        runtime.state.jobs.pause(work.job_id, work.run_id, gate.reason)
+    if not runtime.state.gate.wait(lambda: any(runtime.state.jobs.is_live(w.job_id, w.run_id) for w in works)):
+        return
+    for work in works:
+        runtime.state.jobs.unpause(work.job_id, work.run_id)

@@ -1,0 +1,86 @@
+"""Whether vectors are those of their texts, by computing them again: what no hash can tell, because it is made from the vector.
+
+A broken embedder, or one that was another model under the same name, leaves vectors that are stored soundly and mean
+nothing. Computing all of them again costs as much as ingesting, so it is done for a sample, and for vectors that raise
+suspicion. Reads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from docgraph.domain.documents import StoredPoint, embedded_text
+from docgraph.model_servers import Embedder, EmbeddingInputError
+from docgraph.model_servers.client import Vectors
+from docgraph.stores.graph import GraphStore
+from docgraph.stores.graph.reading import SectionText
+from docgraph.stores.vectors import VectorStore
+
+#: Below this cosine, two vectors are not of one text and one model; batches differ by float noise (1e-7) only.
+SAME_COSINE = 0.99
+_AT_ONCE = 256
+
+#: Told how many vectors have been computed.
+Say = Callable[[int], None]
+
+
+def _nothing(done: int) -> None:
+    del done
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """What computing vectors again has shown, as section ids."""
+
+    checked: tuple[str, ...] = ()
+    #: Their vector is not what the embedder makes of their text.
+    foreign: tuple[str, ...] = ()
+    #: Their text is longer than the model reads.
+    too_long: tuple[str, ...] = ()
+
+
+def recompute(
+    graph: GraphStore,
+    vectors: VectorStore,
+    embedder: Embedder,
+    section_ids: Sequence[str],
+    say: Say = _nothing,
+) -> Recomputed:
+    """Compute the vectors of sections again and compare them with the stored ones; absent sections and points are left out.
+
+    The points are those of the embedder's version.
+    """
+    found, version = Recomputed(), embedder.version
+    if not vectors.exists(version):
+        return found
+    for start in range(0, len(section_ids), _AT_ONCE):
+        ids = section_ids[start : start + _AT_ONCE]
+        points = vectors.retrieve(version, ids, with_vectors=True)
+        sections = [s for s in graph.sections(ids).values() if s.section_id in points]
+        fitting, computed = _embed(embedder, sections)
+        foreign = [
+            s.section_id for s, v in zip(fitting, computed, strict=True) if not _is_same(points[s.section_id], v)
+        ]
+        too_long = [s.section_id for s in sections if s not in fitting]
+        found = Recomputed(
+            (*found.checked, *(s.section_id for s in sections)),
+            (*found.foreign, *foreign),
+            (*found.too_long, *too_long),
+        )
+        say(start + len(ids))
+    return found
+
+
+def _embed(embedder: Embedder, sections: Sequence[SectionText]) -> tuple[list[SectionText], Vectors]:
+    """Return those of the sections that the model reads whole, and their vectors."""
+    fitting = list(sections)
+    while True:
+        try:
+            return fitting, embedder.embed([embedded_text(s.heading_path, s.text) for s in fitting])
+        except EmbeddingInputError as error:
+            del fitting[error.index]
+
+
+def _is_same(point: StoredPoint, vector: Sequence[float]) -> bool:
+    return sum(a * float(b) for a, b in zip(point.vector or (), vector, strict=False)) >= SAME_COSINE

@@ -1,0 +1,195 @@
+"""Mending the vector store from the graph: after a commit (rule 4 of the protocol), and for audits (rule 5).
+
+Nothing is deleted or overwritten but under a fence that the Document holds. A repair that was not verified again is a
+failure. Text comes from the graph, so that no artifact is needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from docgraph.domain.documents import EmbeddingVersion, Point, Section
+from docgraph.domain.errors import StaleAttemptError, WorldError
+from docgraph.domain.identity import text_hash, vector_hash
+from docgraph.domain.protocol import Attempt, CommitDecision, may_sweep
+from docgraph.integrity.compare import Comparison, compare_one, look
+from docgraph.model_servers.client import Vectors
+from docgraph.runtime.connections import Runtime
+
+logger = logging.getLogger(__name__)
+#: How often a repair starts again because somebody committed in between.
+MAX_ROUNDS = 8
+#: No vectors that were made already.
+NOTHING: Mapping[str, Vectors] = MappingProxyType({})
+
+
+def verify_generation(runtime: Runtime, version: EmbeddingVersion, document_id: str, attempt: Attempt) -> None:
+    """Make sure that every section of the committed generation has its point, staging once more what is missing.
+
+    Ends without a word when the document has moved on to another attempt: verifying is that one's duty then.
+
+    Raises:
+        StaleAttemptError: others kept committing while points were mended.
+        WorldError: points still differ after they were mended.
+    """
+    found = _compare(runtime, version, document_id, attempt)
+    if found is None or not (found.missing or found.mismatched):
+        return
+    logger.warning(
+        "document %s: %d points missing, %d differ; staging them again",
+        document_id,
+        len(found.missing),
+        len(found.mismatched),
+    )
+    if not found.mismatched:
+        stage_from_graph(runtime, version, attempt, found.missing)
+        again = _compare(runtime, version, document_id, attempt)
+        if again is None or not (again.missing or again.mismatched):
+            return
+    # The upsert's condition respects a point of the same or a higher fence, however wrong it is: mend above all of them.
+    repair_document(runtime, version, document_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What was done to one document's points."""
+
+    document_id: str
+    #: What was found before.
+    found: Comparison
+    #: Points that were embedded from the graph's text and staged again.
+    restaged: int = 0
+    #: Points that were removed: strays, and garbage of attempts that never committed.
+    removed: int = 0
+
+
+def repair_document(
+    runtime: Runtime,
+    version: EmbeddingVersion,
+    document_id: str,
+    *,
+    tag: str = "",
+    others: Sequence[EmbeddingVersion] = (),
+    foreign: Collection[str] = (),
+    vectors: Mapping[str, Vectors] = NOTHING,
+) -> Mended:
+    """Make one document's points equal its generation, garbage of attempts that never committed included.
+
+    Commits a new fence above every fence found, with the generation unchanged, and mends and sweeps under it. Also swept
+    are the document's points in `others`, embedding versions that its dataset does not use. A section whose node is
+    broken in the graph has no text to embed: that is not mended here. `tag` is for a document that the graph does not know.
+    The vectors of the sections in `foreign` are computed again although their hashes are sound.
+    `vectors`, by section id, are those that were made already.
+
+    Raises:
+        StaleAttemptError: others kept committing; ask again.
+        WorldError: the points still differ afterwards.
+    """
+    for _ in range(MAX_ROUNDS):
+        seen = look(runtime, version, [document_id], with_vectors=True)[document_id]
+        if seen.moved:
+            continue
+        document, found = seen.document, seen.found
+        elsewhere = [p for other in others for p in runtime.vectors.scroll(other, document_id=document_id)]
+        doubted = sorted(set(document.generation).intersection(foreign))
+        wrong, surplus = _to_mend(found, doubted), len(found.stray) + len(found.staged) + len(elsewhere)
+        if not wrong and not surplus:
+            return Mended(document_id, found)
+        highest = max([document.fence, seen.highest_fence, *(point.fence for point in elsewhere)])
+        fence = runtime.state.jobs.next_fence(document_id, highest)
+        attempt = Attempt(document_id, uuid.uuid4().hex, fence, document.version, document.generation)
+        result = runtime.graph.advance_fence(
+            document_id,
+            runtime.graph.tags_of([document_id]).get(document_id) or tag,
+            fence=fence,
+            owner=attempt.owner,
+            generation=document.generation,
+        )
+        if result.decision is not CommitDecision.COMMIT:
+            continue
+        stage_from_graph(runtime, version, attempt, wrong, vectors)
+        if may_sweep(runtime.graph.committed(document_id), fence, attempt.owner):
+            runtime.vectors.sweep(version, document_id, fence, document.generation)
+            for other in others:
+                runtime.vectors.sweep(other, document_id, fence, ())
+        after = _compare(runtime, version, document_id, attempt)
+        if after is None:
+            continue
+        if left := [*_to_mend(after), *after.stray]:
+            raise WorldError(
+                f"Document {document_id}: {len(left)} points still differ from the graph after their repair "
+                f"({', '.join(left[:3])}); look at Qdrant's log, then run `ingestctl repair` again."
+            )
+        return Mended(document_id, found, restaged=len(wrong), removed=surplus)
+    raise StaleAttemptError(f"Document {document_id} kept changing while it was repaired; run the repair again.")
+
+
+def _to_mend(found: Comparison, foreign: Sequence[str] = ()) -> list[str]:
+    """Return the sections whose points must be staged again, as far as the graph has their text."""
+    broken = set(found.broken)
+    return [i for i in dict.fromkeys([*found.missing, *found.mismatched, *foreign]) if i not in broken]
+
+
+def stage_from_graph(
+    runtime: Runtime,
+    version: EmbeddingVersion,
+    attempt: Attempt,
+    section_ids: Sequence[str],
+    vectors: Mapping[str, Vectors] = NOTHING,
+) -> None:
+    """Embed sections from their text in the graph and upsert them, conditionally, under the attempt's fence."""
+    found = runtime.graph.sections(sorted(set(section_ids))).values()
+    for tag in sorted({section.tag for section in found}):
+        sections = [Section(s.section_id, s.heading_path, s.text, s.occurrence) for s in found if s.tag == tag]
+        stage_sections(runtime, version, attempt, tag, sections, vectors)
+
+
+def stage_sections(
+    runtime: Runtime,
+    version: EmbeddingVersion,
+    attempt: Attempt,
+    tag: str,
+    sections: Sequence[Section],
+    vectors: Mapping[str, Vectors] = NOTHING,
+) -> None:
+    """Embed the sections that are not in `vectors`, and upsert all, conditionally, under the attempt's fence.
+
+    Texts of like length go together.
+    """
+    size = runtime.config.pipeline.embed_batch
+    embedder = runtime.embedder.serving(version.name)
+    ordered = sorted(sections, key=lambda section: (len(section.text), section.section_id))
+    for start in range(0, len(ordered), size):
+        batch = ordered[start : start + size]
+        missing = [section for section in batch if section.section_id not in vectors]
+        made = embedder.embed([section.embedded_text for section in missing])
+        fresh = {section.section_id: vector for section, vector in zip(missing, made, strict=True)}
+        points = [
+            Point(
+                section_id=section.section_id,
+                document_id=attempt.document_id,
+                tag=tag,
+                vector=vector.tolist(),
+                text_hash=text_hash(section.heading_path, section.text),
+                vector_hash=vector_hash(vector.tolist()),
+            )
+            for section in batch
+            for vector in [fresh[section.section_id] if section.section_id in fresh else vectors[section.section_id]]
+        ]
+        runtime.vectors.stage(version, points, attempt.fence)
+
+
+def _compare(runtime: Runtime, version: EmbeddingVersion, document_id: str, attempt: Attempt) -> Comparison | None:
+    """Compare one document in full; None when it is no longer this attempt's."""
+    document = runtime.graph.committed(document_id)
+    if not may_sweep(document, attempt.fence, attempt.owner):
+        return None
+    hashes = runtime.graph.section_hashes([document_id])[document_id]
+    points = list(runtime.vectors.scroll(version, document_id=document_id, with_vectors=True))
+    found = compare_one(document, hashes, points)
+    # A commit between the reads above would make a sound document look wrong.
+    return found if may_sweep(runtime.graph.committed(document_id), attempt.fence, attempt.owner) else None

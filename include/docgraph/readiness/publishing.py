@@ -1,0 +1,207 @@
+"""The report task: close the run, compare the stores, judge, write the report, and say so where others look.
+
+It answers two different questions: whether the *run* did what it was asked for (a failed job fails it), and whether the
+*dataset* is fit to be queried (the verdict).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from docgraph import __version__
+from docgraph.domain.errors import EmbeddingVersionError
+from docgraph.domain.jobs import STAGES, JobState, JobStatus, Outcome, now
+from docgraph.domain.verdict import Drift, Verdict
+from docgraph.ingest import pipeline
+from docgraph.ingest.airflow_api import INGEST_DAG
+from docgraph.ingest.work import pipeline_fingerprint, target_versions
+from docgraph.integrity.compare import Comparison, compare_dataset, compare_documents
+from docgraph.readiness.judgement import drift_of, judge
+from docgraph.readiness.report import build_report, read_report, write_report
+from docgraph.runtime.connections import Runtime
+from docgraph.runtime.failpoints import failpoint
+
+logger = logging.getLogger(__name__)
+#: Newest jobs of a dataset among which its failed ones are looked for.
+_JOBS_LOOKED_AT = 20_000
+_PACKAGES = {"airflow": "apache-airflow-core", "neo4j_driver": "neo4j", "qdrant_client": "qdrant-client"}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the run's report says in short; `path` is the report's folder."""
+
+    path: str
+    ready: bool
+    failed: int
+    sentence: str
+
+
+def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
+    """Write the report of a run and set the dataset's readiness. Repeated, it writes another report of the same facts.
+
+    Raises:
+        WorldError: a store can't be reached, so that nothing can be proved; the task is retried.
+    """
+    jobs = pipeline.close_run(runtime, run_id)
+    drift = _drift(runtime, tag, jobs)
+    verdict = judge(
+        tag,
+        graph=runtime.graph,
+        vectors=runtime.vectors,
+        embedder=runtime.embedder,
+        config=runtime.config,
+        jobs=jobs,
+        drift=drift,
+        changed=_changed(runtime, jobs),
+    )
+    report = build_report(
+        tag=tag,
+        run_id=run_id,
+        dag_id=INGEST_DAG,
+        jobs=jobs,
+        verdict=verdict,
+        stage_seconds=_stage_seconds(runtime, jobs),
+        total_seconds=_total_seconds(jobs),
+        versions=_versions(runtime, tag),
+        config_hash=runtime.config.digest,
+    )
+    folder = write_report(runtime.settings.reports_root, report)
+    failpoint("report.before_announce")
+    _announce(runtime, tag, jobs, verdict, folder)
+    failed = sum(state.status is JobStatus.FAILED for state in jobs)
+    return Published(str(folder), verdict.ready, failed, str(read_report(folder)["summary"]))
+
+
+def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState]) -> Drift | None:
+    """Compare the dataset in full where it is small, else the run's documents; those of the run with their vectors."""
+    try:
+        version = target_versions(runtime, tag)[0]
+    except EmbeddingVersionError as error:
+        logger.warning("graph and vectors are not compared: %s", error)
+        return None
+    runtime.vectors.ensure(version)
+    documents = list(dict.fromkeys(state.document_id for state in jobs if state.document_id))
+    run = compare_documents(runtime, version, documents)
+    if runtime.graph.counts(tag)["sections"] > runtime.config.verdict.full_compare_sections:
+        return drift_of(run)
+    dataset = compare_dataset(runtime, version, tag)
+    dataset.widen(run)
+    return drift_of(dataset)
+
+
+def _changed(runtime: Runtime, jobs: Sequence[JobState]) -> list[str]:
+    """Return the sections of the documents that the run created or updated: probes are made from them."""
+    documents = [s.document_id for s in jobs if s.outcome in {Outcome.CREATED, Outcome.UPDATED}]
+    committed = runtime.graph.committed_many(documents)
+    return [section for document in documents for section in committed[document].generation]
+
+
+def _stage_seconds(runtime: Runtime, jobs: Sequence[JobState]) -> dict[str, float]:
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for state in jobs:
+        for stage, checkpoint in runtime.state.jobs.checkpoints(state.job.job_id).items():
+            seconds[stage] += checkpoint.seconds
+    return {stage: seconds[stage] for stage in STAGES}
+
+
+def _total_seconds(jobs: Sequence[JobState]) -> float:
+    starts = [datetime.fromisoformat(state.started_at) for state in jobs if state.started_at]
+    # Both ends are read from wall clocks, which somebody may have put back in between.
+    return max(0.0, (datetime.now(UTC) - min(starts)).total_seconds()) if starts else 0.0
+
+
+def _versions(runtime: Runtime, tag: str) -> dict[str, str]:
+    name = (runtime.graph.dataset(tag) or {}).get("embedding_version") or runtime.embedding_version.name
+    models = {version.name: version.model for version in runtime.embedder.served()}
+    found = {
+        "docgraph": __version__,
+        "pipeline": pipeline_fingerprint(runtime),
+        "embedding_version": name,
+        "embedding_model": models.get(name, "served by no embedding server"),
+    }
+    for name, package in _PACKAGES.items():
+        try:
+            found[name] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed here"
+    return found
+
+
+def _announce(runtime: Runtime, tag: str, jobs: Sequence[JobState], verdict: Verdict, folder: Path) -> None:
+    """Tell the jobs where their report is, and everybody what the verdict is; the report is on disk before."""
+    path = str(folder)
+    runtime.state.jobs.set_report([state.job.job_id for state in jobs], path)
+    set_readiness(runtime, tag, verdict, folder.name)
+    message = "ready_for_queries=true" if verdict.ready else "ready_for_queries=false"
+    for state in jobs:
+        runtime.state.events.append(state.job.job_id, "report", "published", message=message)
+
+
+def set_readiness(runtime: Runtime, tag: str, verdict: Verdict, report_id: str) -> None:
+    """Let health checks and searches know the verdict on a dataset."""
+    runtime.state.readiness.set(
+        tag,
+        {
+            "ready": "true" if verdict.ready else "false",
+            "reasons": ", ".join(reason.code for reason in verdict.reasons),
+            "report": report_id,
+            "drift_pct": "" if verdict.drift is None else f"{verdict.drift.pct:.4f}",
+            "documents": str(verdict.counts.get("documents", 0)),
+            "sections": str(verdict.counts.get("sections_graph", 0)),
+            "at": now(),
+        },
+    )
+
+
+def publish_audit(
+    runtime: Runtime, tag: str, comparison: Comparison, *, run_id: str, dag_id: str, seconds: float
+) -> tuple[Verdict, str]:
+    """Judge a dataset without a run of jobs, write the report, and set the readiness; returns the verdict and the report's id.
+
+    Documents whose newest job failed speak against the dataset as they do after a run.
+
+    Raises:
+        WorldError: a store can't be reached, so that nothing can be proved.
+    """
+    verdict = judge(
+        tag,
+        graph=runtime.graph,
+        vectors=runtime.vectors,
+        embedder=runtime.embedder,
+        config=runtime.config,
+        jobs=_failed_last(runtime, tag),
+        drift=drift_of(comparison),
+    )
+    report = build_report(
+        tag=tag,
+        run_id=run_id,
+        dag_id=dag_id,
+        jobs=(),
+        verdict=verdict,
+        stage_seconds=dict.fromkeys(STAGES, 0.0),
+        total_seconds=seconds,
+        versions=_versions(runtime, tag),
+        config_hash=runtime.config.digest,
+    )
+    folder = write_report(runtime.settings.reports_root, report)
+    set_readiness(runtime, tag, verdict, folder.name)
+    return verdict, folder.name
+
+
+def _failed_last(runtime: Runtime, tag: str) -> list[JobState]:
+    """Return the failed jobs after which nothing else was asked for their documents."""
+    jobs = runtime.state.jobs
+    failed = {state.document_id for state in jobs.find(tag=tag, status=JobStatus.FAILED, limit=_JOBS_LOOKED_AT)}
+    newest: dict[str, JobState] = {}
+    if failed:
+        for state in jobs.find(tag=tag, limit=_JOBS_LOOKED_AT):
+            if state.document_id in failed:
+                newest.setdefault(state.document_id, state)
+    return [state for state in newest.values() if state.status is JobStatus.FAILED]

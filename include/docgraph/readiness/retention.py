@@ -1,0 +1,83 @@
+"""Retention: what is no longer needed goes after the time that the configuration gives it.
+
+No document and no vector goes from here: what the stores hold is what there is. Only the tombstones of deleted documents end,
+once nothing can be late any more. Every collector leaves alone what was used lately, so that it may run while documents are
+being ingested.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from docgraph.domain.jobs import JobState, JobStatus
+from docgraph.readiness.report import remove_reports
+from docgraph.runtime.connections import Runtime
+
+logger = logging.getLogger(__name__)
+_DAY = 86_400.0
+#: Other programs write jobs too, and not every checksum that somebody sends is one.
+_SHA256 = re.compile("[0-9a-f]{64}")
+_JOBS = 1_000_000
+_LIVE = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
+#: They may be resumed, and need their bytes then; what their stages left can be made again.
+_RESUMABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How much went, by kind."""
+
+    jobs: int
+    artifacts: int
+    vectors: int
+    snapshots: int
+    reports: int
+    tombstones: int
+
+    def as_json(self) -> dict[str, int]:
+        """Return the numbers."""
+        return asdict(self)
+
+
+def remove_expired(runtime: Runtime) -> Removed:
+    """Remove what is older than the configuration allows; repeated, it removes nothing more.
+
+    Raises:
+        WorldError: a store can't be reached, or a file can't be removed. What is needed is not known then, and stays.
+    """
+    limits = runtime.config.retention
+    jobs = runtime.state.jobs.purge(limits.final_jobs_days * _DAY)
+    in_use = {
+        checkpoint.artifact
+        for state in _jobs(runtime, _LIVE)
+        for checkpoint in runtime.state.jobs.checkpoints(state.job.job_id).values()
+    }
+    # The journal's folder lies below the artifacts' root, hence first.
+    vectors = runtime.journal.collect(limits.artifacts_days * _DAY)
+    artifacts = runtime.artifacts.collect(in_use, limits.artifacts_days * _DAY)
+    wanted = runtime.graph.live_checksums()
+    wanted |= {state.job.checksum for state in _jobs(runtime, _LIVE + _RESUMABLE)}
+    snapshots = runtime.snapshots.collect(filter(_SHA256.fullmatch, wanted), limits.snapshots_days * _DAY)
+    reports = remove_reports(runtime.settings.reports_root, limits.reports_days * _DAY)
+    removed = Removed(jobs, artifacts, vectors, snapshots, reports, _end_tombstones(runtime))
+    logger.info("retention removed %s", removed)
+    return removed
+
+
+def _end_tombstones(runtime: Runtime) -> int:
+    """Remove the tombstones that no late attempt, no point and no job can need any more; decision 0011 says why these."""
+    before = datetime.now(UTC) - timedelta(days=runtime.config.retention.tombstones_days)
+    # The fences first: what happens to a document while the rest is looked at gives it a higher one.
+    fences = runtime.graph.old_tombstones(before.isoformat(timespec="microseconds").replace("+00:00", "Z"))
+    wanted = {state.document_id for state in _jobs(runtime, _LIVE + _RESUMABLE)} if fences else set()
+    wanted |= runtime.vectors.owners(sorted(fences.keys() - wanted)) if fences else set()
+    return sum(runtime.graph.forget(document, fences[document]) for document in sorted(fences.keys() - wanted))
+
+
+def _jobs(runtime: Runtime, statuses: tuple[JobStatus, ...]) -> Iterator[JobState]:
+    for status in statuses:
+        yield from runtime.state.jobs.find(status=status, limit=_JOBS)

@@ -1,0 +1,153 @@
+"""What is ingested and how: `config/ingest.yaml`, validated."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from docgraph.domain.errors import ConfigurationError
+from docgraph.domain.identity import is_tag
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SampleQuery(_Strict):
+    """A question that the dataset must answer with evidence, optionally from a named place."""
+
+    q: str = Field(min_length=1)
+    #: Part of the source address (or of the heading) that one of the top hits must have.
+    expect: str | None = None
+
+
+class DatasetConfig(_Strict):
+    """What is particular to one tag."""
+
+    sample_queries: tuple[SampleQuery, ...] = ()
+
+
+class LimitsConfig(_Strict):
+    """Sizes above which a document is refused."""
+
+    max_document_bytes: int = Field(default=64 * 2**20, gt=0)
+    max_sections: int = Field(default=25_000, gt=0)
+
+
+class PipelineConfig(_Strict):
+    """How work is cut up."""
+
+    max_batches: int = Field(default=4, ge=1, le=256)
+    batch_bytes: int = Field(default=256 * 2**10, ge=1)
+    embed_batch: int = Field(default=32, ge=1, le=2048)
+    upsert_batch: int = Field(default=256, ge=1)
+    max_attempts: int = Field(default=3, ge=1)
+
+
+class VerdictConfig(_Strict):
+    """What must hold for a dataset to be ready."""
+
+    max_drift_pct: float = Field(default=0.5, ge=0)
+    max_failed_share: float = Field(default=0.01, ge=0, le=1)
+    min_confidence: float = Field(default=0.3, ge=0, le=1)
+    probes: int = Field(default=3, ge=1, le=20)
+    probe_top: int = Field(default=5, ge=1)
+    #: Datasets up to this many sections are compared in full after each run; larger ones by exact counts (the audit is always in full).
+    full_compare_sections: int = Field(default=20_000, ge=0)
+
+
+class WatchConfig(_Strict):
+    """How the watch folder is read."""
+
+    default_tag: str = "docs"
+    settle_seconds: float = Field(default=2.0, gt=0)
+
+    @field_validator("default_tag")
+    @classmethod
+    def _is_tag(cls, value: str) -> str:
+        if not is_tag(value):
+            raise ValueError("a tag is 1 to 63 of a-z, 0-9 and '-', and starts with a letter or digit")
+        return value
+
+
+class GateConfig(_Strict):
+    """When claims and batches wait because a store is overloaded."""
+
+    interval_seconds: float = Field(default=2.0, gt=0)
+    close_after: int = Field(default=3, ge=1)
+    open_after: int = Field(default=2, ge=1)
+    max_latency_seconds: float = Field(default=2.0, gt=0)
+
+
+class DispatchConfig(_Strict):
+    """How the sidecar picks up what nobody triggered."""
+
+    unclaimed_seconds: float = Field(default=3.0, ge=0)
+    interval_seconds: float = Field(default=1.0, gt=0)
+    max_jobs_per_run: int = Field(default=1000, ge=1)
+
+
+class RetentionConfig(_Strict):
+    """How long what is no longer needed is kept, in days. Progress events expire by themselves a week after their job."""
+
+    final_jobs_days: float = Field(default=30.0, gt=0)
+    #: Artifacts and vectors of stages that no live job refers to, since they were last used.
+    artifacts_days: float = Field(default=14.0, gt=0)
+    #: Bytes that no live document was made from and no job refers to, since they were last used.
+    snapshots_days: float = Field(default=30.0, gt=0)
+    #: Reports; the latest of each dataset stays.
+    reports_days: float = Field(default=90.0, gt=0)
+    #: Tombstones of deleted documents that nothing refers to any more (decision 0011).
+    tombstones_days: float = Field(default=30.0, gt=0)
+
+
+class IngestConfig(_Strict):
+    """The whole of `config/ingest.yaml`."""
+
+    limits: LimitsConfig = LimitsConfig()
+    pipeline: PipelineConfig = PipelineConfig()
+    verdict: VerdictConfig = VerdictConfig()
+    watch: WatchConfig = WatchConfig()
+    gate: GateConfig = GateConfig()
+    dispatch: DispatchConfig = DispatchConfig()
+    retention: RetentionConfig = RetentionConfig()
+    datasets: dict[str, DatasetConfig] = Field(default_factory=dict)
+
+    @field_validator("datasets")
+    @classmethod
+    def _tags(cls, value: dict[str, DatasetConfig]) -> dict[str, DatasetConfig]:
+        for tag in value:
+            if not is_tag(tag):
+                raise ValueError(f"{tag!r} is no tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit")
+        return value
+
+    @classmethod
+    def load(cls, path: Path) -> IngestConfig:
+        """Read and validate the file; a missing file means the defaults.
+
+        Raises:
+            ConfigurationError: not YAML, or a key or value that isn't known.
+        """
+        if not path.is_file():
+            return cls()
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{path} is not readable YAML: {error}") from error
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+            raise ConfigurationError(f"{path} can't be used: {problems}") from error
+
+    def dataset(self, tag: str) -> DatasetConfig:
+        """Return what is configured for `tag` (the defaults where nothing is)."""
+        return self.datasets.get(tag, DatasetConfig())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the effective configuration; reports carry it."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

@@ -1,0 +1,82 @@
+"""A dataset's embedding versions: how it stands, moving to another one (which Airflow does), giving one up, retiring one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict
+
+from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
+from docgraph.domain.identity import TAG_PATTERN
+from docgraph.ingest.airflow_api import LIVE_RUN_STATES
+from docgraph.reembed import moving as reembedding
+from ingestion_service.service import Service, Svc
+
+router = APIRouter(tags=["embeddings"])
+
+Tag = Annotated[str, Path(pattern=f"^{TAG_PATTERN.pattern}$")]
+#: Runs for one move of a dataset; each further one goes on where the one before stopped.
+MOST_RUNS = 100
+
+
+class ReembedRequest(BaseModel):
+    """The body of `POST …/reembed`: the version to move to, if more than one could be meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: str | None = None
+
+
+@router.get("/datasets/{tag}/embeddings")
+def embeddings(service: Svc, tag: Tag, run_id: str | None = None) -> dict[str, Any]:
+    """Say which versions the dataset has, how many points in each, and how far a move is; `run_id` defaults to the last run's."""
+    found = reembedding.status(service.runtime, tag)
+    wanted = run_id or (found["progress"] or {}).get("run_id")
+    return {**found, "run": {"run_id": wanted, "state": _run_state(service, wanted)} if wanted else None}
+
+
+@router.post("/datasets/{tag}/reembed", status_code=202)
+def reembed(service: Svc, tag: Tag, body: ReembedRequest) -> dict[str, Any]:
+    """Start the move to another version, or go on with one that stopped; one run at a time."""
+    version = reembedding.target(service.runtime, tag, body.to)
+    return {"tag": tag, "version": version.name, "model": version.model, "run_id": _start(service, tag, version.name)}
+
+
+@router.post("/datasets/{tag}/reembed/abort")
+def abort(service: Svc, tag: Tag) -> dict[str, Any]:
+    """Give up the version that is being built, and delete what was built."""
+    return {"tag": tag, "version": reembedding.abandon(service.runtime, tag)}
+
+
+@router.delete("/datasets/{tag}/embeddings/{version}")
+def retire(service: Svc, tag: Tag, version: str) -> dict[str, Any]:
+    """Delete the dataset's points of an earlier version."""
+    return {"tag": tag, "version": version, "deleted": reembedding.retire(service.runtime, tag, version)}
+
+
+def _start(service: Service, tag: str, version: str) -> str:
+    """Make sure that a run that moves the dataset is live; returns its id.
+
+    Raises:
+        StoreUnavailableError: Airflow can't be reached.
+    """
+    for run in service.airflow.live_runs(reembedding.REEMBED_DAG):
+        if run.conf.get("tag") == tag:
+            return run.run_id
+    for number in range(1, MOST_RUNS + 1):
+        run_id = f"reembed__{tag}__{version}__{number}"
+        if service.airflow.trigger(reembedding.REEMBED_DAG, run_id, {"tag": tag, "to": version}):
+            return run_id
+        if service.airflow.run_state(reembedding.REEMBED_DAG, run_id) in LIVE_RUN_STATES:
+            return run_id
+    raise StoreUnavailableError(
+        f"{MOST_RUNS} runs that should move {tag} to {version} have ended; delete old runs of {reembedding.REEMBED_DAG} in Airflow."
+    )
+
+
+def _run_state(service: Service, run_id: str) -> str:
+    try:
+        return service.airflow.run_state(reembedding.REEMBED_DAG, run_id) or "absent"
+    except (StoreUnavailableError, ConfigurationError):
+        return "unknown"

@@ -1,0 +1,174 @@
+"""Jobs: asked for, looked at, cancelled, resumed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from docgraph.api.web import ApiError
+from docgraph.domain.errors import ConfigurationError, DocumentError, StoreUnavailableError, UnsupportedFormatError
+from docgraph.domain.identity import canonical_source_uri, document_id
+from docgraph.domain.jobs import JobState, JobStatus, Operation
+from docgraph.formats import content_type_of
+from docgraph.ingest import intake
+from ingestion_service.service import Service, Svc
+from ingestion_service.workers.dispatcher import by_tag
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+MAX_JOBS = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+class JobRequest(BaseModel):
+    """One job that is asked for; the bytes of an upsert were uploaded before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source_uri: str = Field(min_length=1, max_length=2_000)
+    tag: str
+    checksum: str = Field(default="", pattern="^([0-9a-fA-F]{64})?$")
+    content_type: str | None = None
+    op: Operation = Operation.UPSERT
+
+
+class JobsRequest(BaseModel):
+    """The body of `POST /v1/jobs`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[JobRequest] = Field(min_length=1, max_length=MAX_JOBS)
+    trigger: bool = True
+
+
+@router.post("", status_code=202)
+def create(service: Svc, body: JobsRequest) -> dict[str, Any]:
+    """Queue the jobs (all or none) and, with `trigger`, start a run for each tag among them.
+
+    Without Airflow the jobs stay queued, the answer says so, and the dispatcher starts the run later.
+    """
+    news = [_new_job(service, request) for request in body.jobs]
+    enqueued = intake.accept(service.runtime, news)
+    fresh = [each.job_id for each in enqueued if not each.deduplicated]
+    states = service.runtime.state.jobs.get_many(dict.fromkeys(fresh)) if body.trigger else []
+    runs, note = _start(service, [state for state in states if state.status is JobStatus.QUEUED])
+    return {
+        "jobs": [
+            {
+                "job_id": each.job_id,
+                "document_id": document_id(new.tag, new.source_uri),
+                "source_uri": canonical_source_uri(new.source_uri),
+                "tag": new.tag,
+                "deduplicated": each.deduplicated,
+                "superseded": list(each.superseded),
+            }
+            for new, each in zip(news, enqueued, strict=True)
+        ],
+        "runs": runs,
+        "run_id": runs[0]["run_id"] if len(runs) == 1 else None,
+        "note": note,
+    }
+
+
+@router.get("")
+def find(
+    service: Svc,
+    tag: str | None = None,
+    status: JobStatus | None = None,
+    run_id: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_JOBS)] = 100,
+) -> dict[str, Any]:
+    """List jobs, newest first: of a dataset, in a status, of a run."""
+    jobs = service.runtime.state.jobs
+    if run_id is None:
+        states = jobs.find(tag=tag, status=status, limit=limit)
+    else:
+        held = [s for s in jobs.jobs_of_run(run_id) if tag in {None, s.job.tag} and status in {None, s.status}]
+        states = held[::-1][:limit]
+    return {"jobs": [flat(state) for state in states]}
+
+
+@router.get("/{job_id}")
+def get(service: Svc, job_id: str) -> dict[str, Any]:
+    """Return one job with its checkpoints."""
+    jobs = service.runtime.state.jobs
+    state = jobs.get(job_id)
+    checkpoints = {stage: asdict(checkpoint) for stage, checkpoint in jobs.checkpoints(job_id).items()}
+    return {**flat(state), "checkpoints": checkpoints}
+
+
+@router.post("/{job_id}/cancel")
+def cancel(service: Svc, job_id: str) -> dict[str, Any]:
+    """Cancel a job; whoever works on it stops after the batch in flight. 409 when it has ended."""
+    before = service.runtime.state.jobs.cancel(job_id, "cancelled over HTTP")
+    if before.is_final:
+        raise ApiError(
+            409,
+            "illegal_transition",
+            f"Job {job_id} can't be cancelled: it is {before}.",
+            "Only a job that has not ended can.",
+        )
+    return flat(service.runtime.state.jobs.get(job_id))
+
+
+@router.post("/{job_id}/resume", status_code=202)
+def resume(service: Svc, job_id: str) -> dict[str, Any]:
+    """Queue a failed or cancelled job again, as its next attempt, and start a run for it. 409 otherwise."""
+    state = service.runtime.state.jobs.resume(job_id)
+    runs, note = _start(service, [state])
+    # The state's own run_id is the run that holds the job, and none does yet.
+    return {**flat(state), "run_id": runs[0]["run_id"], "note": note}
+
+
+def flat(state: JobState) -> dict[str, Any]:
+    """Return every field of a job and its state in one object."""
+    fields = asdict(state)
+    return {**fields.pop("job"), **fields}
+
+
+def _new_job(service: Service, request: JobRequest) -> intake.NewJob:
+    checksum = request.checksum.lower()
+    size = 0
+    content_type = request.content_type
+    if request.op is Operation.UPSERT:
+        content_type = content_type or content_type_of(request.source_uri)
+        if content_type is None:
+            raise UnsupportedFormatError(
+                f"{request.source_uri}: its ending names no format that can be read; convert it to Markdown or name its content_type."
+            )
+        if not checksum:
+            raise DocumentError(f"{request.source_uri}: an upsert needs the checksum of its bytes (SHA-256, hex).")
+        if service.runtime.snapshots.exists(checksum):
+            size = service.runtime.snapshots.path(checksum).stat().st_size
+    return intake.NewJob(
+        source_uri=request.source_uri,
+        tag=request.tag,
+        checksum=checksum,
+        content_type=content_type or "",
+        op=request.op,
+        size=size,
+    )
+
+
+def _start(service: Service, states: Sequence[JobState]) -> tuple[list[dict[str, Any]], str]:
+    """Start a run for each tag; the second part says why one was not started, and what happens now."""
+    runs: list[dict[str, Any]] = []
+    note = ""
+    most = service.runtime.config.dispatch.max_jobs_per_run
+    for tag, jobs in by_tag(states).items():
+        for start in range(0, len(jobs), most):
+            run_id: str | None = None
+            try:
+                run_id = service.trigger.start(tag, jobs[start : start + most])
+            except (StoreUnavailableError, ConfigurationError) as error:
+                note = (
+                    f"No run was started: {error} The jobs are queued, and the dispatcher starts one as soon as it can."
+                )
+                _log.warning("%s", note)
+            runs.append({"tag": tag, "run_id": run_id})
+    return runs, note

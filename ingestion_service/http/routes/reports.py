@@ -1,0 +1,111 @@
+"""Reports, as JSON, Markdown or HTML: of a job, of a run, the latest of a dataset, or by id."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from docgraph.api.report_links import is_signed
+from docgraph.api.web import require_bearer
+from docgraph.readiness.report import (
+    ReportNotFoundError,
+    list_reports,
+    read_report,
+    render_html,
+    render_markdown,
+    report_folder,
+)
+from ingestion_service.service import Service, Svc
+
+router = APIRouter(tags=["reports"])
+#: The one route that a signed address opens without a token: Airflow's UI links to it.
+signed_router = APIRouter(prefix="/v1", tags=["reports"])
+
+# A report quotes documents, which anybody may have written: nothing in it may run or load anything.
+_HTML_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class ReportFormat(StrEnum):
+    """How a report is wanted."""
+
+    JSON = "json"
+    MARKDOWN = "md"
+    HTML = "html"
+
+
+Format = Annotated[ReportFormat, Query()]
+
+
+@router.get("/reports")
+def find(
+    service: Svc, tag: str | None = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
+) -> dict[str, list[dict[str, Any]]]:
+    """List reports in short, newest first."""
+    return {"reports": list_reports(service.settings.reports_root, tag=tag, limit=limit)}
+
+
+@router.get("/reports/latest")
+def latest(service: Svc, tag: str | None = None, format: Format = ReportFormat.JSON) -> Response:  # noqa: A002 - the parameter's public name
+    """Return the newest report, of a dataset if one is named."""
+    return _shown(report_folder(service.settings.reports_root, tag=tag), format)
+
+
+@router.get("/reports/{report_id}")
+def get(service: Svc, report_id: str, format: Format = ReportFormat.JSON) -> Response:  # noqa: A002 - the parameter's public name
+    """Return one report."""
+    return _shown(report_folder(service.settings.reports_root, report_id), format)
+
+
+@router.get("/jobs/{job_id}/report")
+def of_job(service: Svc, job_id: str, format: Format = ReportFormat.JSON) -> Response:  # noqa: A002 - the parameter's public name
+    """Return the report of the run that worked on a job; 404 until it is written."""
+    report = service.runtime.state.jobs.get(job_id).report
+    if not report:
+        raise ReportNotFoundError(f"Job {job_id} has no report yet; it is written when its run ends.")
+    return _shown(report_folder(service.settings.reports_root, Path(report).name), format)
+
+
+@signed_router.get("/runs/{run_id}/report")
+async def of_run(
+    service: Svc,
+    request: Request,
+    run_id: str,
+    format: Format = ReportFormat.JSON,  # noqa: A002 - the parameter's public name
+    signature: str | None = None,
+) -> Response:
+    """Return the report of a run; open to a bearer token, or to whoever has the signed address."""
+    if not (signature and is_signed(service.settings.token, run_id, signature)):
+        await require_bearer(service.settings.token, "DOCGRAPH_TOKEN")(request)
+    return await run_in_threadpool(_of_run, service, run_id, format)
+
+
+def _of_run(service: Service, run_id: str, wanted: ReportFormat) -> Response:
+    states = service.runtime.state.jobs.jobs_of_run(run_id)
+    names = {Path(state.report).name for state in states if state.report}
+    if names:
+        return _shown(report_folder(service.settings.reports_root, max(names)), wanted)
+    # Redis forgets jobs before reports are removed.
+    for digest in list_reports(service.settings.reports_root, limit=1_000):
+        if digest["run_id"] == run_id:
+            return _shown(report_folder(service.settings.reports_root, digest["report_id"]), wanted)
+    raise ReportNotFoundError(f"The run {run_id} has no report yet; its task `report` writes it.")
+
+
+def _shown(folder: Path, wanted: ReportFormat) -> Response:
+    report = read_report(folder)
+    match wanted:
+        case ReportFormat.JSON:
+            return JSONResponse(report)
+        case ReportFormat.MARKDOWN:
+            return PlainTextResponse(render_markdown(report), media_type="text/markdown")
+        case ReportFormat.HTML:
+            return HTMLResponse(render_html(report), headers=_HTML_HEADERS)

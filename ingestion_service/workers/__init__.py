@@ -1,0 +1,1 @@
+"""Background workers of the service: dispatcher, reaper, gate, and what keeps its metrics current."""

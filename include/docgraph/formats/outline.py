@@ -102,6 +102,8 @@ class OutlineSection:
     blocks: list[Block] = field(default_factory=list)
     links: list[FoundLink] = field(default_factory=list)
     code: list[FoundCode] = field(default_factory=list)
+    #: Where in the source it begins, for sources that have pages, slides or cells: `page iv`, `slide 3`, `cell 12`.
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

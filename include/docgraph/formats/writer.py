@@ -1,0 +1,247 @@
+"""Writes the canonical text of a document whose own bytes are no readable text (HTML, PDF, Office …), and its outline with it.
+
+The text is what people and models read: paragraphs, fenced code, pipe tables, lists. It is never parsed again: headings, anchors,
+code and links go into the outline as they are written, so nothing has to be escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from docgraph.domain.identity import canonical_text
+from docgraph.formats.anchors import AnchorBook
+from docgraph.formats.outline import (
+    Anatomy,
+    Block,
+    Break,
+    FoundCode,
+    FoundLink,
+    Outline,
+    OutlineSection,
+    Rank,
+    Wrapper,
+    earliest,
+)
+from docgraph.formats.sentences import sentence_starts
+
+_MAX_WARNINGS = 20
+_LEAD_IN = re.compile(r":[*_`\"')\]]{0,3}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """A piece of running text; `href` where it is a link."""
+
+    text: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item of a list: its text (several lines are allowed) at a depth from 0 on; `marker` is written in front of it."""
+
+    inlines: tuple[Inline, ...]
+    depth: int = 0
+    marker: str = "-"
+
+
+class OutlineWriter:
+    """Takes a document block by block, in reading order, and builds text and outline.
+
+    White space inside running text is folded to single spaces; code keeps every character.
+    """
+
+    def __init__(self) -> None:
+        """Begin with an empty document."""
+        self._pieces: list[str] = []
+        self._length = 0
+        self._sections = [OutlineSection(0, (), "", 0)]
+        self._path: list[tuple[int, str]] = []
+        self._anchors = AnchorBook()
+        self._warnings: list[str] = []
+        self._where = ""
+        self.title: str | None = None
+
+    def place(self, where: str) -> None:
+        """Say where in the source the blocks that follow stand, such as `page 12` or `slide 3`."""
+        self._where = where
+
+    def warn(self, message: str) -> None:
+        """Record something that a person should know about the document."""
+        self._warnings.append(message)
+
+    def heading(self, level: int, text: str, anchor: str = "", *, links: Sequence[Inline] = ()) -> None:
+        """Open the section of a heading (`level` from 1 on); without `anchor` one is made from the text, as GitHub does."""
+        name = _folded(text)
+        self._path = [(depth, heading) for depth, heading in self._path if depth < level]
+        if name:
+            self._path.append((level, name))
+        start, end = self._put(name) if name else (self._length, self._length)
+        block = Block(start, end, partial(_prose_anatomy, name, start)) if name else None
+        self._sections.append(
+            OutlineSection(
+                level,
+                tuple(heading for _, heading in self._path),
+                self._anchors.take(anchor or name, given=bool(anchor)),
+                start,
+                block,
+                where=self._where,
+            )
+        )
+        if self.title is None and level == 1 and name:
+            self.title = name
+        self._sections[-1].links.extend(FoundLink(start, link.href, _folded(link.text)) for link in links if link.href)
+
+    def paragraph(self, inlines: Sequence[Inline] | str) -> None:
+        """Add running text."""
+        pieces = [Inline(inlines)] if isinstance(inlines, str) else list(inlines)
+        text, links = _run(pieces)
+        if text:
+            start, end = self._put(text)
+            self._add(Block(start, end, partial(_prose_anatomy, text, start), leads_in=bool(_LEAD_IN.search(text))))
+            self._link(start, links)
+
+    def code(self, source: str, language: str = "") -> None:
+        """Add a block of code, every character of it; it is written between fences and split at blank lines."""
+        source = canonical_text(source).strip("\n")
+        if not source.strip():
+            return
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", source)), default=0))
+        opening = f"{fence}{language}"
+        start, end = self._put(f"{opening}\n{source}\n{fence}")
+        lines = source.split("\n")
+        offsets = [start + len(opening) + 1]
+        for line in lines[:-1]:
+            offsets.append(offsets[-1] + len(line) + 1)
+        self._add(Block(start, end, partial(_code_anatomy, tuple(lines), tuple(offsets), start, end, opening, fence)))
+        self._sections[-1].code.append(FoundCode(language.lower(), tuple(zip(offsets, lines, strict=True))))
+
+    def items(self, items: Sequence[Item]) -> None:
+        """Add a list: one line an item, indented by its depth."""
+        lines: list[str] = []
+        links: list[tuple[int, Inline]] = []
+        position = 0
+        starts: list[tuple[int, int]] = []
+        for item in items:
+            text, found = _run(item.inlines)
+            if not text:
+                continue
+            prefix = f"{'  ' * item.depth}{item.marker} "
+            starts.append((position, item.depth))
+            links += [(position + len(prefix) + offset, link) for offset, link in found]
+            lines.append(prefix + text)
+            position += len(lines[-1]) + 1
+        if lines:
+            body = "\n".join(lines)
+            start, end = self._put(body)
+            self._add(Block(start, end, partial(_list_anatomy, tuple(starts), body, start)))
+            self._link(start, links)
+
+    def table(self, rows: Sequence[Sequence[str]], *, headers: int = 1, caption: str = "") -> None:
+        """Add a table whose spans are filled already; the first `headers` rows are repeated above each part of a split table.
+
+        Several header rows are joined to one. Cells keep no line breaks.
+        """
+        width = max((len(row) for row in rows), default=0)
+        cells = [[_cell(cell) for cell in [*row, *[""] * (width - len(row))]] for row in rows]
+        cells = [row for row in cells if any(row)]
+        if not cells:
+            return
+        if caption:
+            self.paragraph(caption)
+        headers = min(headers, len(cells))
+        head = [" ".join(dict.fromkeys(filter(None, column))) for column in zip(*cells[:headers], strict=True)]
+        lines = [_row(head or [""] * width), _row(["---"] * width), *(_row(row) for row in cells[headers:])]
+        body = "\n".join(lines)
+        start, end = self._put(body)
+        opening = "\n".join(lines[:2])
+        self._add(Block(start, end, partial(_table_anatomy, tuple(map(len, lines)), start, end, opening)))
+
+    def read(self) -> tuple[str, Outline]:
+        """Return the text that was written and its outline."""
+        return "".join(self._pieces), Outline(
+            self.title, tuple(self._sections), tuple(dict.fromkeys(self._warnings))[:_MAX_WARNINGS]
+        )
+
+    def _put(self, text: str) -> tuple[int, int]:
+        if self._pieces:
+            self._pieces.append("\n\n")
+            self._length += 2
+        start = self._length
+        self._pieces.append(text)
+        self._length += len(text)
+        return start, self._length
+
+    def _add(self, block: Block) -> None:
+        section = self._sections[-1]
+        if not section.blocks and not section.heading:
+            section.start = block.start
+            section.where = section.where or self._where
+        section.blocks.append(block)
+
+    def _link(self, start: int, links: Sequence[tuple[int, Inline]]) -> None:
+        self._sections[-1].links.extend(
+            FoundLink(start + offset, link.href, _folded(link.text)) for offset, link in links
+        )
+
+
+def _folded(text: str) -> str:
+    return " ".join(canonical_text(text).split())
+
+
+def _cell(text: str) -> str:
+    return _folded(text).replace("|", "\\|")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _run(inlines: Sequence[Inline]) -> tuple[str, list[tuple[int, Inline]]]:
+    """Return running text with folded white space, and each link with the offset of its text."""
+    text = ""
+    links: list[tuple[int, Inline]] = []
+    for inline in inlines:
+        piece = re.sub(r"\s+", " ", canonical_text(inline.text))
+        if text.endswith(" ") or not text:
+            piece = piece.lstrip(" ")
+        if inline.href:
+            links.append((len(text), inline))
+        text += piece
+    return text.rstrip(), links
+
+
+def _prose_anatomy(text: str, start: int) -> Anatomy:
+    return Anatomy(
+        tuple(Break(start + offset, Rank.SENTENCE) for offset in sentence_starts(text, 0, len(text)) if offset)
+    )
+
+
+def _code_anatomy(
+    lines: tuple[str, ...], offsets: tuple[int, ...], start: int, end: int, opening: str, fence: str
+) -> Anatomy:
+    breaks = []
+    for before, line, offset in zip(lines, lines[1:], offsets[1:], strict=False):
+        if not before.strip():
+            breaks.append(Break(offset, Rank.GROUP))
+        else:
+            breaks.append(Break(offset, Rank.LINE if line[:1].isspace() else Rank.SENTENCE))
+    return Anatomy(tuple(breaks), (Wrapper(start, end, opening, fence),))
+
+
+def _list_anatomy(starts: tuple[tuple[int, int], ...], body: str, start: int) -> Anatomy:
+    breaks = [Break(start + offset, Rank.NESTED if depth else Rank.ITEM) for offset, depth in starts if offset]
+    breaks += [Break(start + offset, Rank.SENTENCE) for offset in sentence_starts(body, 0, len(body)) if offset]
+    return Anatomy(earliest(breaks))
+
+
+def _table_anatomy(lengths: tuple[int, ...], start: int, end: int, opening: str) -> Anatomy:
+    breaks, position = [], start
+    for number, length in enumerate(lengths):
+        if number > 2:
+            breaks.append(Break(position, Rank.GROUP))
+        position += length + 1
+    return Anatomy(tuple(breaks), (Wrapper(start, end, opening, ""),))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from docgraph import formats
-from docgraph.domain.content_types import CONTENT_TYPES, content_type_of
+from docgraph.domain.content_types import CONTENT_TYPES, KINDS, content_type_of, kind_of
+from docgraph.formats.registry import BUILT_IN
 
 
 def test_every_extension_that_is_taken_has_a_reader_and_the_other_way_round() -> None:
-    read = {extension: kind.content_type for kind in formats.FORMATS for extension in kind.extensions}
-    assert dict(CONTENT_TYPES) == read
+    assert [kind_of(each.name) for each in BUILT_IN] == list(KINDS)
+    assert [CONTENT_TYPES[extension] for each in BUILT_IN for extension in each.extensions] == [
+        each.media_type for each in BUILT_IN for _ in each.extensions
+    ]
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,8 @@ def test_a_binary_file_with_a_markdown_name_is_refused(data: bytes, said: str) -
 
 
 def test_a_content_type_without_a_reader_is_refused() -> None:
-    with pytest.raises(UnsupportedFormatError, match=r"application/pdf.*known: \.md, \.markdown"):
-        read("text", content_type="application/pdf")
+    with pytest.raises(UnsupportedFormatError, match=r"application/x-nothing.*known: \.md, \.markdown"):
+        read("text", name="page.unknown", content_type="application/x-nothing")
 
 
 def test_a_document_above_the_limit_is_refused_before_it_is_looked_at() -> None:

@@ -17,6 +17,7 @@ from docgraph.domain.documents import Extraction, ParsedDocument
 from docgraph.domain.identity import document_id
 from docgraph.extraction import EXTRACT_VERSION, ExtractOptions, extract
 from docgraph.formats import PARSE_VERSION, ParseOptions, content_type_of, parse
+from docgraph.formats.registry import versions
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCUMENTS = sorted((GOLDEN / "documents").iterdir())
@@ -50,6 +51,7 @@ def outputs(path: Path) -> dict[str, Any]:
     )
     return {
         "parse_version": PARSE_VERSION,
+        "format_version": versions()[parsed.format],
         "extract_version": EXTRACT_VERSION,
         "parsed": TypeAdapter(ParsedDocument).dump_python(parsed, mode="json"),
         "extraction": TypeAdapter(Extraction).dump_python(extract(parsed, BUILT_IN_ONLY), mode="json"),
@@ -66,7 +68,10 @@ def test_an_output_does_not_change_without_a_new_version(path: Path) -> None:
     now = outputs(path)
     advice = "the output changed: raise {} and write the golden files again (see the top of this file)"
     assert now["parse_version"] == written["parse_version"], "PARSE_VERSION was raised: write the golden files again"
-    assert now["parsed"] == written["parsed"], advice.format("PARSE_VERSION")
+    assert now["format_version"] == written["format_version"], (
+        "the format's version was raised: write the golden files again"
+    )
+    assert now["parsed"] == written["parsed"], advice.format("the format's version, or PARSE_VERSION,")
     assert now["extract_version"] == written["extract_version"], (
         "EXTRACT_VERSION was raised: write the golden files again"
     )

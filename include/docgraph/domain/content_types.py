@@ -1,21 +1,46 @@
-"""Which extension stands for which content type: what is taken from a folder, and which reader reads it. Reads no file."""
+"""The kinds of document that docgraph reads out of the box: media types and extensions, one line a format. Reads no file.
+
+The command line chooses files of a folder by it, and `formats.registry` gives each line its reader. Formats that plug-ins bring
+are known to the registry alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
-    {
-        ".md": "text/markdown",
-        ".markdown": "text/markdown",
-        ".mdx": "text/markdown",
-        ".txt": "text/plain",
-    }
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A format by name, with the media type that it is declared as and the endings of its files' names."""
+
+    format: str
+    media_type: str
+    extensions: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("markdown", "text/markdown", (".md", ".markdown", ".mdx"), ("text/x-markdown", "text/mdx")),
+    Kind("plain-text", "text/plain", (".txt",)),
 )
+
+CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
+    {extension: kind.media_type for kind in KINDS for extension in kind.extensions}
+)
+
+
+def kind_of(format_name: str) -> Kind:
+    """Return the line of a format.
+
+    Raises:
+        KeyError: no built-in format has this name.
+    """
+    return {kind.format: kind for kind in KINDS}[format_name]
 
 
 def content_type_of(name: str) -> str | None:
     """Return the content type of a file by its extension, or None where no reader exists."""
-    lowered = name.lower()
+    lowered = name.lower().removesuffix(".gz")
     return next((kind for extension, kind in CONTENT_TYPES.items() if lowered.endswith(extension)), None)

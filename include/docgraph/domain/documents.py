@@ -37,6 +37,8 @@ class Place:
     start: int
     end: int
     anchor: str
+    #: Where in a source that has pages, slides or cells: `page iv`, `slide 3`, `cell 12`.
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class ParsedDocument:
     links: tuple[Link, ...] = ()
     code_blocks: tuple[CodeBlock, ...] = ()
     warnings: tuple[str, ...] = ()
+    #: Name of the format that it was read as.
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,12 @@ class UnsupportedFormatError(DocumentError):
     code = "unsupported_format"
 
 
+class DocumentUnreadableError(DocumentError):
+    """The document's reader failed or broke its limits; convert the document to Markdown or split it."""
+
+    code = "unreadable"
+
+
 class TextLostError(DocumentError):
     """Splitting a section lost some of its text, so it is not ingested; this is a fault of docgraph: report it with the file."""
 

@@ -15,6 +15,7 @@ from docgraph.domain.errors import DocumentEmptyError, TextLostError
 from docgraph.domain.identity import resolve_reference, section_id
 from docgraph.formats import ruler
 from docgraph.formats.anchors import cut_heading_path
+from docgraph.formats.base import Format
 from docgraph.formats.excerpt import Excerpt
 from docgraph.formats.options import MODEL_PIECES, ParseOptions
 from docgraph.formats.outline import Anatomy, Block, Break, Outline, OutlineSection, Rank, Wrapper
@@ -33,7 +34,7 @@ class Origin:
     document_id: str
     source_uri: str
     tag: str
-    content_type: str
+    format: Format
     front_matter: Mapping[str, str]
 
 
@@ -70,7 +71,8 @@ def assemble(
         source_uri=origin.source_uri,
         tag=origin.tag,
         title=origin.front_matter.get("title", "").strip() or outline.title or _stem(origin.source_uri),
-        content_type=origin.content_type,
+        content_type=origin.format.media_type,
+        format=origin.format.name,
         front_matter=dict(origin.front_matter),
         sections=_named(drafts, origin.document_id),
         places=_places(text, drafts),
@@ -165,13 +167,13 @@ def _named(drafts: Sequence[_Draft], document_id: str) -> tuple[Section, ...]:
 def _places(text: str, drafts: Sequence[_Draft]) -> tuple[Place, ...]:
     """Return the places of sections, in bytes of the canonical text."""
     if text.isascii():
-        return tuple(Place(d.outline.level, d.start, d.end, d.outline.anchor) for d in drafts)
+        return tuple(Place(d.outline.level, d.start, d.end, d.outline.anchor, d.outline.where) for d in drafts)
     places: list[Place] = []
     position = size = 0
     for draft in drafts:
         start = size + len(text[position : draft.start].encode())
         end = start + len(text[draft.start : draft.end].encode())
-        places.append(Place(draft.outline.level, start, end, draft.outline.anchor))
+        places.append(Place(draft.outline.level, start, end, draft.outline.anchor, draft.outline.where))
         position, size = draft.end, end
     return tuple(places)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from docgraph.domain.content_types import Kind
 from docgraph.formats.outline import Outline
 
 #: Scores of `Format.sniff`: the bytes can't be this format, may be, look like it, or carry its mark.
@@ -61,3 +62,8 @@ class Format:
     sniff: Sniffer
     read: Reader
     aliases: tuple[str, ...] = ()
+
+
+def built_in(kind: Kind, version: int, sniff: Sniffer, read: Reader) -> Format:
+    """Give a line of the table of content types its reader."""
+    return Format(kind.format, version, kind.media_type, kind.extensions, sniff, read, kind.aliases)

@@ -7,6 +7,7 @@ import re
 
 from docgraph.domain.errors import DocumentEmptyError, DocumentEncodingError, UnsupportedFormatError
 from docgraph.domain.identity import canonical_text
+from docgraph.formats.base import IMPOSSIBLE, POSSIBLE
 
 _UTF16_32_MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -27,6 +28,12 @@ _SIGNATURES = (
 )
 _SAMPLE = 4096
 _VISIBLE = re.compile(r"[^\s\x00-\x1f\u200b-\u200f\u2060\ufeff]")
+
+
+def sniff_text(data: bytes) -> float:
+    """Tell whether the bytes can be a text in UTF-8; that is all that can be said of plain text and of Markdown."""
+    binary = b"\x00" in data[:_SAMPLE] or any(data.startswith(signature) for signature, _ in _SIGNATURES)
+    return IMPOSSIBLE if binary else POSSIBLE
 
 
 def decode(data: bytes, source_uri: str) -> str:

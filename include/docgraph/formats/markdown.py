@@ -10,11 +10,16 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from docgraph.domain.content_types import kind_of
 from docgraph.formats.anchors import AnchorBook
+from docgraph.formats.base import Read, Source, built_in
+from docgraph.formats.decoding import decode, sniff_text
+from docgraph.formats.front_matter import read_front_matter
 from docgraph.formats.outline import (
     Anatomy,
     Block,
@@ -73,6 +78,18 @@ def _parser() -> MarkdownIt:
 def _link_parser() -> MarkdownIt:
     # Emphasis is of no interest to links, and the costliest of the inline rules.
     return _Markdown("commonmark", {"maxNesting": _MAX_NESTING}).disable(["emphasis", "newline"])
+
+
+def read(data: bytes, source: Source) -> Read:
+    """Read a Markdown document with its front matter.
+
+    Raises:
+        DocumentError: the bytes are not text in UTF-8, or there is none.
+    """
+    text = decode(data, source.uri)
+    front = read_front_matter(text)
+    mdx = urlsplit(source.uri).path.lower().endswith(".mdx")
+    return Read(text, read_markdown(text, front.end, mdx=mdx), front.values, front.warnings)
 
 
 def read_markdown(text: str, start: int, *, mdx: bool = False) -> Outline:
@@ -404,3 +421,6 @@ def _table_wrapper(text: str, lines: Sequence[int], token: Token) -> Wrapper:
     first, last = token.map or (0, 0)
     start, end = trimmed(text, lines[first], lines[last])
     return Wrapper(start, end, text[lines[first] : lines[min(first + 2, last)]].strip(), "")
+
+
+FORMAT = built_in(kind_of("markdown"), 1, sniff_text, read)

@@ -16,7 +16,7 @@ from types import ModuleType
 from docgraph.domain.errors import ArtifactDamagedError, DocumentError, JobNotFoundError, WorldError
 from docgraph.domain.jobs import GIVEN_UP, STAGES, JobState, JobStatus, Outcome
 from docgraph.ingest.stages import build_graph, embed, extract, parse, reconcile, vector_upsert
-from docgraph.ingest.work import JobLostError, Work, pipeline_fingerprint, stands_already
+from docgraph.ingest.work import JobLostError, Work, pipeline_version, stands_already
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
 from docgraph.state.jobs import Checkpoint
@@ -45,12 +45,12 @@ def claim(runtime: Runtime, run_id: str, tag: str, job_ids: Sequence[str] | None
         # The collection before the dataset: from the moment that a dataset is known, both arms can be asked about it.
         runtime.vectors.ensure(runtime.embedding_version)
         runtime.graph.ensure_dataset(tag, runtime.embedding_version.name)
-    states = runtime.state.jobs.claim(run_id, tag=tag, job_ids=job_ids, pipeline=pipeline_fingerprint(runtime))
+    pipeline = pipeline_version(runtime)
+    states = runtime.state.jobs.claim(run_id, tag=tag, job_ids=job_ids, pipeline=pipeline.digest)
     states = _with_cleared(runtime, run_id, states)
     failpoint("claim.after_claim")
     live = [state for state in states if not state.status.is_final]
     committed = runtime.graph.committed_many([state.document_id for state in live])
-    pipeline = pipeline_fingerprint(runtime)
     open_jobs: list[JobState] = []
     for state in live:
         document = committed[state.document_id]

@@ -15,9 +15,8 @@ from docgraph.domain.documents import Committed, Difference
 from docgraph.domain.errors import SnapshotMissingError, StaleAttemptError
 from docgraph.domain.protocol import Attempt, CommitDecision
 from docgraph.extraction import extract
-from docgraph.formats import parse
 from docgraph.ingest.stages.build_graph import document_properties, section_rows
-from docgraph.ingest.work import extract_options, parse_options, pipeline_fingerprint, target_versions
+from docgraph.ingest.work import extract_options, parse_options, pipeline_version, target_versions
 from docgraph.integrity.repair import stage_sections
 from docgraph.runtime.connections import Runtime
 
@@ -94,7 +93,7 @@ def _base_request(
 
 def _from_snapshot(runtime: Runtime, document: Committed, attempt: Attempt, base: dict[str, Any]) -> dict[str, Any]:
     """Return what makes the document anew from its bytes; sections that today's rules make beside those are staged first."""
-    parsed = parse(
+    parsed = runtime.reader.parse(
         runtime.snapshots.open(document.checksum),
         document_id=document.document_id,
         source_uri=base["source_uri"],
@@ -112,7 +111,7 @@ def _from_snapshot(runtime: Runtime, document: Committed, attempt: Attempt, base
     rows = section_rows(parsed, extraction, set(target))
     mentioned = {entity for row in rows for entity, _ in row.mentions}
     return {
-        "pipeline": pipeline_fingerprint(runtime),
+        "pipeline": pipeline_version(runtime).of(parsed.format),
         "generation": target,
         "removed": tuple(sorted({*base["removed"], *difference.removed} - set(target))),
         "rows": rows,

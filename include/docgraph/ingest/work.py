@@ -11,8 +11,11 @@ from docgraph.domain.documents import Committed, EmbeddingVersion
 from docgraph.domain.errors import EmbeddingVersionError
 from docgraph.domain.identity import content_hash
 from docgraph.domain.jobs import Job, JobState, Operation
+from docgraph.domain.pipeline_version import PipelineVersion
 from docgraph.extraction import EXTRACT_VERSION, ExtractOptions
 from docgraph.formats import PARSE_VERSION, ParseOptions
+from docgraph.formats.detection import DETECTION_VERSION
+from docgraph.formats.registry import versions
 from docgraph.runtime.connections import Runtime
 from docgraph.state.jobs import Checkpoint
 
@@ -108,19 +111,21 @@ def extract_options(runtime: Runtime) -> ExtractOptions:
     return ExtractOptions()
 
 
-def pipeline_fingerprint(runtime: Runtime) -> str:
-    """Return what, beside a document's bytes, determines what is committed for it: stage versions and options."""
-    return content_hash(
+def pipeline_version(runtime: Runtime) -> PipelineVersion:
+    """Return what, beside a document's bytes, determines what is committed for it: versions and options."""
+    common = content_hash(
         "pipeline",
         str(PARSE_VERSION),
+        str(DETECTION_VERSION),
         parse_options(runtime).digest(),
         str(EXTRACT_VERSION),
         extract_options(runtime).digest(),
         str(BUILD_VERSION),
     )[:16]
+    return PipelineVersion(common, versions())
 
 
-def stands_already(work_state: JobState, committed: Committed, pipeline: str) -> bool:
+def stands_already(work_state: JobState, committed: Committed, pipeline: PipelineVersion) -> bool:
     """Whether the graph already says what the job asks for, and no other content was asked for since.
 
     `since` is the version at which the present streak of equal requests began: while something else was asked for in
@@ -130,7 +135,7 @@ def stands_already(work_state: JobState, committed: Committed, pipeline: str) ->
         return False
     if work_state.job.op is Operation.DELETE:
         return committed.deleted or committed.fence == 0
-    return committed.exists and committed.checksum == work_state.job.checksum and committed.pipeline == pipeline
+    return committed.exists and committed.checksum == work_state.job.checksum and pipeline.made(committed.pipeline)
 
 
 def target_versions(runtime: Runtime, tag: str) -> list[EmbeddingVersion]:

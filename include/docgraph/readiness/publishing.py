@@ -20,7 +20,7 @@ from docgraph.domain.jobs import STAGES, JobState, JobStatus, Outcome, now
 from docgraph.domain.verdict import Drift, Verdict
 from docgraph.ingest import pipeline
 from docgraph.ingest.airflow_api import INGEST_DAG
-from docgraph.ingest.work import pipeline_fingerprint, target_versions
+from docgraph.ingest.work import pipeline_version, target_versions
 from docgraph.integrity.compare import Comparison, compare_dataset, compare_documents
 from docgraph.readiness.judgement import drift_of, judge
 from docgraph.readiness.report import build_report, read_report, write_report
@@ -122,7 +122,7 @@ def _versions(runtime: Runtime, tag: str) -> dict[str, str]:
     models = {version.name: version.model for version in runtime.embedder.served()}
     found = {
         "docgraph": __version__,
-        "pipeline": pipeline_fingerprint(runtime),
+        "pipeline": pipeline_version(runtime).digest,
         "embedding_version": name,
         "embedding_model": models.get(name, "served by no embedding server"),
     }

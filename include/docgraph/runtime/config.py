@@ -35,6 +35,9 @@ class LimitsConfig(_Strict):
 
     max_document_bytes: int = Field(default=64 * 2**20, gt=0)
     max_sections: int = Field(default=25_000, gt=0)
+    #: What reading one document may take in its child process.
+    reader_seconds: float = Field(default=120.0, gt=0)
+    reader_memory_bytes: int = Field(default=2 * 2**30, ge=256 * 2**20)
 
 
 class PipelineConfig(_Strict):

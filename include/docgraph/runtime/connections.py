@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from docgraph.domain.documents import EmbeddingVersion
+from docgraph.formats.isolation import IsolatedReader, ReadLimits
 from docgraph.model_servers import EmbeddingClient, EmbeddingServers
 from docgraph.runtime.config import IngestConfig
 from docgraph.settings import Settings
@@ -75,9 +76,15 @@ class Runtime:
         """Vectors, durable batch by batch."""
         return VectorJournal(self.settings.artifacts_root / "vectors")
 
+    @cached_property
+    def reader(self) -> IsolatedReader:
+        """Reads documents, in a bounded child process where they are not small text."""
+        limits = self.config.limits
+        return IsolatedReader(ReadLimits(seconds=limits.reader_seconds, memory_bytes=limits.reader_memory_bytes))
+
     def close(self) -> None:
         """Close whatever was connected."""
-        for name in ("state", "graph", "vectors", "embedder"):
+        for name in ("state", "graph", "vectors", "embedder", "reader"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 

@@ -13,7 +13,7 @@ from docgraph.domain.documents import Committed, Difference, Extraction, ParsedD
 from docgraph.domain.identity import content_hash, document_id, fingerprint, text_hash
 from docgraph.domain.protocol import Attempt
 from docgraph.formats.identifiers import identifier_parts
-from docgraph.ingest.work import BUILD_VERSION, Work, pipeline_fingerprint, store_artifact
+from docgraph.ingest.work import BUILD_VERSION, Work, pipeline_version, store_artifact
 from docgraph.state.jobs import Checkpoint
 
 NAME = "build_graph"
@@ -64,21 +64,27 @@ def commit_request(work: Work, attempt: Attempt, committed: Committed, staged: C
     Rows are the added sections, and all of them where the document was committed by another pipeline, whose extraction
     may differ for the same sections.
     """
-    pipeline = pipeline_fingerprint(work.runtime)
     common: dict[str, Any] = {
         "attempt": attempt,
         "tag": work.job.tag,
         "source_uri": work.job.source_uri,
         "job_id": work.job_id,
-        "pipeline": pipeline,
         "base_pipeline": committed.pipeline,
         "staged": frozenset(staged),
     }
     if work.deletes:
-        empty: dict[str, object] = {"levels": [], "starts": [], "ends": [], "anchors": [], "front_matter": "{}"}
+        empty: dict[str, object] = {
+            "levels": [],
+            "starts": [],
+            "ends": [],
+            "anchors": [],
+            "wheres": [],
+            "front_matter": "{}",
+        }
         return CommitRequest(
             **common,
             checksum="",
+            pipeline="",
             generation=(),
             removed=committed.generation,
             rows=(),
@@ -87,6 +93,7 @@ def commit_request(work: Work, attempt: Attempt, committed: Committed, staged: C
             deleted=True,
         )
     parsed, extraction = work.load("parse", ParsedDocument), work.load("extract", Extraction)
+    pipeline = pipeline_version(work.runtime).of(parsed.format)
     target = tuple(section.section_id for section in parsed.sections)
     difference = Difference.between(committed.generation, target)
     written = set(difference.added) if committed.pipeline == pipeline else set(target)
@@ -95,6 +102,7 @@ def commit_request(work: Work, attempt: Attempt, committed: Committed, staged: C
     return CommitRequest(
         **common,
         checksum=work.job.checksum,
+        pipeline=pipeline,
         generation=target,
         removed=difference.removed,
         rows=rows,
@@ -113,6 +121,7 @@ def document_properties(parsed: ParsedDocument) -> dict[str, object]:
         "starts": [place.start for place in parsed.places],
         "ends": [place.end for place in parsed.places],
         "anchors": [place.anchor for place in parsed.places],
+        "wheres": [place.where for place in parsed.places],
     }
 
 

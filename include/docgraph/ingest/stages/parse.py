@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from docgraph.domain.errors import DocumentTooLargeError
 from docgraph.domain.identity import fingerprint
-from docgraph.formats import PARSE_VERSION, parse
-from docgraph.ingest.work import Work, parse_options, store_artifact
+from docgraph.formats import PARSE_VERSION
+from docgraph.ingest.work import Work, parse_options, pipeline_version, store_artifact
 from docgraph.state.jobs import Checkpoint
 
 NAME = "parse"
@@ -14,7 +14,7 @@ NAME = "parse"
 def fingerprint_of(work: Work) -> str:
     """Return what determines the parsed document: bytes, identity, format and options."""
     inputs = (work.job.checksum, work.document_id, work.job.source_uri, work.job.content_type)
-    return fingerprint(NAME, PARSE_VERSION, inputs, parse_options(work.runtime).digest())
+    return fingerprint(NAME, PARSE_VERSION, inputs, pipeline_version(work.runtime).digest)
 
 
 def run(work: Work, fingerprint: str) -> Checkpoint:
@@ -24,7 +24,7 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
         DocumentError: it can't be read as what it says it is, or is too large.
     """
     data = work.runtime.snapshots.open(work.job.checksum)
-    parsed = parse(
+    parsed = work.runtime.reader.parse(
         data,
         document_id=work.document_id,
         source_uri=work.job.source_uri,

@@ -15,7 +15,7 @@ from docgraph.domain.jobs import Outcome
 from docgraph.domain.protocol import Attempt, CommitDecision, may_sweep
 from docgraph.ingest.stages.build_graph import commit_request
 from docgraph.ingest.stages.vector_upsert import begin_attempt, stage_sections
-from docgraph.ingest.work import JobLostError, Work, pipeline_fingerprint, stands_already, target_versions
+from docgraph.ingest.work import JobLostError, Work, pipeline_version, stands_already, target_versions
 from docgraph.integrity.repair import verify_generation
 from docgraph.runtime.failpoints import failpoint
 from docgraph.state.jobs import Checkpoint
@@ -49,7 +49,7 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
         base_generation=plan.base_generation,
     )
     before = work.runtime.graph.committed(work.document_id)
-    if stands_already(work.state, before, pipeline_fingerprint(work.runtime)) and before.owner != attempt.owner:
+    if stands_already(work.state, before, pipeline_version(work.runtime)) and before.owner != attempt.owner:
         return _finish(work, fingerprint, Outcome.UNCHANGED, before)
     attempt, document, previous = _commit(work, attempt, staged.get("versions", "").split())
     failpoint("reconcile.after_commit")

@@ -25,12 +25,14 @@ from docgraph.domain import errors
 from docgraph.domain.documents import ParsedDocument
 from docgraph.domain.errors import DocumentError, DocumentUnreadableError, WorldError
 from docgraph.formats import parse
+from docgraph.formats.detection import detect, unpacked
 from docgraph.formats.options import ParseOptions
+from docgraph.formats.registry import formats
 from docgraph.formats.wire import read_frame, write_frame
 
 #: Documents of these formats are read in the process itself up to this size: their readers are our own, run in linear time and
 #: take a few milliseconds, a hundredth of a child's start.
-_IN_PROCESS = frozenset({"text/markdown", "text/plain"})
+_IN_PROCESS = frozenset({"markdown", "plain-text"})
 _IN_PROCESS_BYTES = 1 << 20
 #: What a child says on its standard error is kept up to this size.
 _SAID = 2_000
@@ -80,8 +82,12 @@ class IsolatedReader:
             "flavour": flavour,
         }
         options = options or ParseOptions()
-        if content_type.partition(";")[0].strip().lower() in _IN_PROCESS and len(data) <= _IN_PROCESS_BYTES:
-            return parse(data, options=options, **request)
+        if len(data) <= _IN_PROCESS_BYTES:
+            # What a document is said to be is no reason to trust it: its bytes decide here, too.
+            content = unpacked(data, source_uri, options.max_bytes)
+            found = detect(content, formats(), content_type=content_type, source_uri=source_uri)
+            if found.format.name in _IN_PROCESS and len(content) <= _IN_PROCESS_BYTES:
+                return parse(data, options=options, **request)
         is_fresh = self._child is None
         try:
             return self._ask(request, options, data)

@@ -107,4 +107,4 @@ class Reaper:
             # It is tried again: the jobs stay without a report.
             _log.error("No report on run %s: %s", run_id, error)
         else:
-            _log.info("Report on run %s: %s", run_id, published.path)
+            _log.info("Report on run %s: %s", run_id, published.report_id)

@@ -20,6 +20,7 @@ from docgraph.domain.jobs import JobStatus
 from docgraph.readiness.report import write_report
 from docgraph.sources.filesystem import dropped_files
 from docgraph.state import State
+from docgraph.stores.blobs.local import LocalBlobs
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.task("6.2")
@@ -152,9 +153,9 @@ def test_a_file_from_tomorrow_is_dropped_like_any_other(tmp_path: Path) -> None:
 
 def test_the_newest_report_is_the_latest_although_the_clock_was_put_back(tmp_path: Path) -> None:
     sample = json.loads((ROOT / "docs" / "reference" / "sample_ingest_report.json").read_text(encoding="utf-8"))
-    today = write_report(tmp_path, sample)
+    today = write_report(LocalBlobs(tmp_path), sample)
     tomorrow = tmp_path / time.strftime("%Y%m%dT%H%M%S.000000Z", time.gmtime(time.time() + DAY))
-    today.rename(tomorrow)
-    newest = write_report(tmp_path, sample)
-    assert newest.name > tomorrow.name
-    assert (tmp_path / "latest").readlink().name == newest.name
+    (tmp_path / today).rename(tomorrow)
+    newest = write_report(LocalBlobs(tmp_path), sample)
+    assert newest > tomorrow.name
+    assert (tmp_path / "latest").readlink().name == newest

@@ -92,7 +92,7 @@ def test_a_task_that_was_given_up_is_cleared_and_its_job_is_done(
     failpoints.release("build_graph.before_announce")
     (given_up,) = drops.ended(1)
     assert (given_up.status, given_up.error_code) == (JobStatus.FAILED, "stage_failed")
-    assert report_of(given_up)["counts"]["failed"] == 1
+    assert report_of(drops.runtime, given_up)["counts"]["failed"] == 1
     operator.await_end(job.run_id, 60)
 
     operator.clear(job.run_id, task)
@@ -143,7 +143,7 @@ def test_a_job_whose_runs_are_marked_failed_again_and_again_is_given_up_with_a_r
         failpoints.release("parse.before_announce")
     (state,) = drops.ended(1)
     assert (state.status, state.error_code, state.attempt) == (JobStatus.FAILED, "run_lost", most)
-    assert report_of(state)["counts"]["failed"] == 1
+    assert report_of(drops.runtime, state)["counts"]["failed"] == 1
     runtime.state.jobs.resume(state.job.job_id)
     (state,) = wait_for(
         lambda: [s for s in drops.jobs() if s.status is JobStatus.COMPLETED and s.report] or None, "the resumed job"
@@ -266,7 +266,7 @@ def test_no_room_for_reports(
         assert drops.runtime.state.readiness.get(drops.tag) is None
         disk.make_room()
         (state,) = drops.ended(1)
-        assert report_of(state)["ready_for_queries"] is True
+        assert report_of(drops.runtime, state)["ready_for_queries"] is True
     assert_in_step(drops, version, SECTIONS)
 
 

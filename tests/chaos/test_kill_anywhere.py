@@ -68,7 +68,7 @@ def assert_whole(drops: Drops, version: EmbeddingVersion, state: JobState, secti
     assert compare_dataset(drops.runtime, version, drops.tag, with_vectors=True).is_equal
     census = drops.census()
     assert (census["Document"], census["Section"], census["HAS_SECTION"]) == (1, sections, sections)
-    assert report_of(state)["ready_for_queries"] is True, report_of(state)["reasons"]
+    assert report_of(drops.runtime, state)["ready_for_queries"] is True, report_of(drops.runtime, state)["reasons"]
     readiness = drops.runtime.state.readiness.get(drops.tag)
     assert readiness is not None
     assert readiness["ready"] == "true"

@@ -132,10 +132,16 @@ class Drops:
         return list(answer.json()["evidence"]) if answer.status_code == 200 else []
 
 
-def report_of(state: JobState) -> dict[str, Any]:
+def report_of(runtime: Runtime, state: JobState) -> dict[str, Any]:
     """Read the report on a job from the disk."""
-    report: dict[str, Any] = json.loads((Path(state.report) / "ingest_report.json").read_text(encoding="utf-8"))
+    path = report_folder(runtime, state) / "ingest_report.json"
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return report
+
+
+def report_folder(runtime: Runtime, state: JobState) -> Path:
+    """Return the folder of the report on a job."""
+    return runtime.settings.reports_root / state.report
 
 
 def summaries(states: Sequence[JobState]) -> list[str]:

@@ -95,7 +95,7 @@ def reported(drops: Drops, files: Mapping[str, str]) -> list[JobState]:
 
 def test_a_dataset_that_is_not_ready_gets_no_event(drops: Drops, airflow: Airflow) -> None:
     (job,) = reported(drops, {"empty.md": ""})
-    assert report_of(job)["ready_for_queries"] is False
+    assert report_of(drops.runtime, job)["ready_for_queries"] is False
     wait_for(lambda: airflow.run_state(job.run_id) == "failed", "the run has ended as failed", 60)
     assert airflow.states(job.run_id)["report"] == "success"
     assert airflow.events(f"docgraph://{drops.tag}/ready") == []
@@ -109,14 +109,14 @@ def test_a_dag_of_ones_own_starts_when_the_dataset_is_ready_although_a_job_faile
     good = reported(drops, {f"{word}-{n}.md": page(f"Page {n} of {word}", 1, f"{word}{n}") for n in range(ENOUGH)})
     assert {job.status for job in good} == {JobStatus.COMPLETED}
     (bad,) = reported(drops, {f"{word}-empty.md": ""})
-    report = report_of(bad)
+    report = report_of(runtime, bad)
     assert (bad.status, report["ready_for_queries"]) == (JobStatus.FAILED, True), report["reasons"]
 
     wait_for(lambda: airflow.run_state(bad.run_id) == "failed", "the run has ended as failed", 60)
     assert airflow.states(bad.run_id)["conclude"] == "failed"
     newest = good[0].run_id
     run = wait_for(lambda: airflow.consumed(newest), f"{CONSUMER} has run for {newest}", 60)
-    assert airflow.said(run, "changes")["changed"] >= report_of(good[0])["counts"]["created"] > 0
+    assert airflow.said(run, "changes")["changed"] >= report_of(runtime, good[0])["counts"]["created"] > 0
     assert "documents changed in ingest__docs__" in airflow.said(run, "ask")
     wait_for(lambda: airflow.consumed(bad.run_id), f"{CONSUMER} has run for {bad.run_id}", 60)
 

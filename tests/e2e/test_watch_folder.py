@@ -6,11 +6,10 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from e2e.drops import Drops, page, reference, report_of, summaries, wait_for
+from e2e.drops import Drops, page, reference, report_folder, report_of, summaries, wait_for
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.jobs import JobState, JobStatus
@@ -42,11 +41,11 @@ def test_a_dropped_file_is_in_both_stores_reported_ready_and_found(drops: Drops,
     assert len(in_graph) == len(set(in_graph)) == 5
     assert sorted(in_graph) == sorted(in_vectors)
 
-    report = report_of(state)
+    report = report_of(drops.runtime, state)
     reporting.validate(report)
     assert report["ready_for_queries"] is True
     assert report["drift_pct"] == 0
-    assert (Path(state.report) / "ingest_report.md").is_file()
+    assert (report_folder(drops.runtime, state) / "ingest_report.md").is_file()
 
     assert drops.get("/ready").status_code == 200
     best, *_ = drops.evidence("Which setting limits the connections in Topic 3 of Backup?")
@@ -123,7 +122,7 @@ def test_files_dropped_again_unchanged_cost_nothing_and_change_nothing(drops: Dr
     assert drops.census() == before
     assert {"Document", "Section", "HAS_SECTION", "LINKS_TO"} <= set(before)
     assert sorted(drops.ids_in_vectors(version)) == points
-    assert report_of(again[0])["counts"]["embedded"] == 0
+    assert report_of(drops.runtime, again[0])["counts"]["embedded"] == 0
 
 
 @pytest.mark.task("6.4")
@@ -137,7 +136,7 @@ def test_three_megabytes_of_markdown_are_ingested_without_drift_and_answer_at_on
     (state,) = drops.ended(1, 540)
     seconds = time.monotonic() - began
     assert state.status is JobStatus.COMPLETED, state.error
-    report = report_of(state)
+    report = report_of(drops.runtime, state)
     question = report["sample_queries"][0]
     answer, over_mcp = drops.over_mcp(question["q"])
     assert answer["evidence"][0]["section_id"] == question["top_evidence"][0]["section_id"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from integration.work import Content, ask
@@ -35,7 +34,7 @@ def run(runtime: Runtime, tag: str, documents: Mapping[str, Content]) -> dict[st
     for batch in pipeline.claim(runtime, run_id, tag, ids):
         for stage in STAGES:
             _run_stage(runtime, stage, run_id, batch)
-    report = read_report(Path(publishing.publish(runtime, run_id, tag).path))
+    report = read_report(runtime.reports, publishing.publish(runtime, run_id, tag).report_id)
     validate(report)
     return report
 

@@ -128,7 +128,7 @@ def test_a_damaged_graph_without_its_snapshot_is_said_and_healed_by_ingesting_ag
     lost = dataset.generation("deploy")[3]
     _write(dataset, "MATCH (s:Section {id: $id}) DETACH DELETE s", id=lost)
     checksum = dataset.runtime.graph.committed(dataset.document("deploy")).checksum
-    dataset.runtime.snapshots.path(checksum).unlink()
+    (dataset.runtime.settings.snapshots_root / checksum[:2] / checksum).unlink()
     repaired = auditing.repair(dataset.runtime, dataset.tag)
     assert not repaired.after.is_equal
     assert "Ingest it again" in repaired.documents[0].error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 
 import pytest
 from integration.store_service import Ingest, ingest
@@ -133,8 +132,10 @@ def test_a_run_publishes_a_report_that_proves_its_verdict(
     verdict = runtime.state.readiness.get(tag)
     assert verdict is not None
     assert verdict["ready"] == "true"
-    assert runtime.state.jobs.get(state.job.job_id).report == published.path
-    assert all(seconds > 0 for seconds in read_report(Path(published.path))["timings"]["stages"].values())
+    assert runtime.state.jobs.get(state.job.job_id).report == published.report_id
+    assert all(
+        seconds > 0 for seconds in read_report(runtime.reports, published.report_id)["timings"]["stages"].values()
+    )
 
 
 @pytest.mark.task("6.4")

@@ -19,7 +19,7 @@ from docgraph.domain.jobs import STAGES, JobState, JobStatus
 from docgraph.ingest import intake, pipeline
 from docgraph.ingest.intake import NewJob
 from docgraph.readiness import audit as auditing
-from docgraph.readiness.report import report_folder
+from docgraph.readiness.report import find_report
 from docgraph.readiness.retention import remove_expired
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
@@ -66,7 +66,7 @@ def test_bytes_stay_as_long_as_a_document_or_a_job_may_need_them(own: Runtime, t
     assert _run(own, tag, failed).status is JobStatus.FAILED
     _, queued_sum = _enqueue(own, tag, "queued", b"# Queued\n\ntext to come\n")
     unused = own.snapshots.put_stream([b"nobody asked for it"]).sha256
-    _age(own.snapshots.root, 31)
+    _age(own.settings.snapshots_root, 31)
     fresh = own.snapshots.put_stream([b"uploaded, and the job not yet posted"]).sha256
     assert remove_expired(own).snapshots == 1
     assert {i for i in (live_sum, failed_sum, queued_sum, unused, fresh) if own.snapshots.exists(i)} == {
@@ -87,7 +87,7 @@ def test_what_stages_left_goes_unless_a_live_job_refers_to_it(own: Runtime, tag:
     checkpoints = own.state.jobs.checkpoints(half)
     assert set(checkpoints) == {"parse", "extract"}
     assert all(own.artifacts.get_json(checkpoint.artifact) for checkpoint in checkpoints.values())
-    assert own.artifacts.has("parse", own.state.jobs.checkpoints(done)["parse"].fingerprint) is None
+    assert not own.artifacts.has(own.state.jobs.checkpoints(done)["parse"].artifact)
 
 
 def test_nothing_that_was_used_lately_goes(own: Runtime, tag: str) -> None:
@@ -110,7 +110,7 @@ def test_the_latest_report_of_a_dataset_stays_however_old(own: Runtime, tag: str
         (root / link).unlink()
         (root / link).symlink_to("20200102T000000.000000Z")
     assert remove_expired(own).reports == 0
-    assert report_folder(root, tag=tag).name == "20200102T000000.000000Z"
+    assert find_report(own.reports, tag=tag) == "20200102T000000.000000Z"
 
 
 def test_jobs_that_ended_long_ago_go(own: Runtime, settings: Settings, tag: str) -> None:

@@ -94,7 +94,7 @@ class Dataset:
         _, report_id = publishing.publish_audit(
             self.runtime, self.tag, verification.comparison, run_id="test", dag_id="", seconds=0.0
         )
-        return read_report(self.runtime.settings.reports_root / report_id)
+        return read_report(self.runtime.reports, report_id)
 
     def is_mended_by_a_repair(self) -> bool:
         repaired = auditing.repair(self.runtime, self.tag)

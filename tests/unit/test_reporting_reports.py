@@ -21,16 +21,18 @@ from docgraph.domain.verdict import Drift, QueryResult, Reason, ReasonCode, Verd
 from docgraph.readiness.report import (
     ReportNotFoundError,
     build_report,
+    find_report,
     list_reports,
     read_report,
     render_html,
     render_markdown,
-    report_folder,
     schema,
     validate,
     write_report,
 )
 from docgraph.readiness.report.page import MAX_ROWS
+from docgraph.stores.blobs.local import LocalBlobs
+from docgraph.stores.blobs.memory import MemoryBlobs
 
 HOSTILE = '<script>alert("x")</script>|`\n# <img src=x onerror=alert(1)> [a](javascript:b)'
 
@@ -211,54 +213,64 @@ def test_the_verdict_and_each_reason_come_first_in_markdown() -> None:
 
 
 def test_a_written_report_has_three_forms_and_is_the_latest_of_its_dataset(tmp_path: Path) -> None:
-    folder = write_report(tmp_path, report())
-    assert sorted(f.name for f in folder.iterdir()) == [
+    reports = LocalBlobs(tmp_path)
+    report_id = write_report(reports, report())
+    assert sorted(f.name for f in (tmp_path / report_id).iterdir()) == [
         "ingest_report.html",
         "ingest_report.json",
         "ingest_report.md",
         "summary.json",
     ]
-    assert read_report(folder)["report_id"] == folder.name
-    assert os.readlink(tmp_path / "latest") == folder.name
-    assert report_folder(tmp_path, tag="docs") == folder
-    assert folder.name in (tmp_path / "index.html").read_text()
-    assert folder.name in (tmp_path / "index.md").read_text()
+    assert read_report(reports, report_id)["report_id"] == report_id
+    assert os.readlink(tmp_path / "latest") == report_id
+    assert find_report(reports, tag="docs") == report_id
+    assert report_id in (tmp_path / "index.html").read_text()
+    assert report_id in (tmp_path / "index.md").read_text()
 
 
 def test_a_report_that_breaks_the_schema_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        write_report(tmp_path, {**report(), "drift_pct": -1})
+        write_report(LocalBlobs(tmp_path), {**report(), "drift_pct": -1})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_reports_written_at_once_have_folders_of_their_own_and_the_newest_is_the_latest(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        folders = list(pool.map(lambda _: write_report(tmp_path, report()), range(12)))
-    assert len(set(folders)) == 12
-    assert os.readlink(tmp_path / "latest") == max(folder.name for folder in folders)
-    assert [r["report_id"] for r in list_reports(tmp_path)] == sorted((f.name for f in folders), reverse=True)
+        ids = list(pool.map(lambda _: write_report(LocalBlobs(tmp_path), report()), range(12)))
+    assert len(set(ids)) == 12
+    assert os.readlink(tmp_path / "latest") == max(ids)
+    assert [r["report_id"] for r in list_reports(LocalBlobs(tmp_path))] == sorted(ids, reverse=True)
+    index = (tmp_path / "index.md").read_text()
+    assert all(report_id in index for report_id in ids)
 
 
 def test_what_a_crash_left_without_its_json_is_nobodys_report(tmp_path: Path) -> None:
-    folder = write_report(tmp_path, report())
-    (tmp_path / "20991231T000000.000000Z").mkdir()
-    assert [r["report_id"] for r in list_reports(tmp_path)] == [folder.name]
+    reports = LocalBlobs(tmp_path)
+    report_id = write_report(reports, report())
+    crashed = tmp_path / "20991231T000000.000000Z"
+    crashed.mkdir()
+    (crashed / "ingest_report.md").write_text("half")
+    assert [r["report_id"] for r in list_reports(reports)] == [report_id]
+    with pytest.raises(ReportNotFoundError):
+        find_report(reports, crashed.name)
 
 
 def test_reports_are_listed_by_dataset_newest_first(tmp_path: Path) -> None:
-    first = write_report(tmp_path, report())
-    write_report(tmp_path, {**report(), "tag": "other"})
-    third = write_report(tmp_path, report())
-    assert [r["report_id"] for r in list_reports(tmp_path, tag="docs")] == [third.name, first.name]
-    assert [r["report_id"] for r in list_reports(tmp_path, limit=1)] == [third.name]
+    reports = MemoryBlobs()
+    first = write_report(reports, report())
+    write_report(reports, {**report(), "tag": "other"})
+    third = write_report(reports, report())
+    assert [r["report_id"] for r in list_reports(reports, tag="docs")] == [third, first]
+    assert [r["report_id"] for r in list_reports(reports, limit=1)] == [third]
 
 
 @pytest.mark.parametrize(
     "name", ["../secret", "..", "", "20261123T205200.123456Z/..", "nothing", "20261123T205200.123456Z"]
 )
 def test_only_reports_can_be_named(tmp_path: Path, name: str) -> None:
-    write_report(tmp_path / "reports", report())
+    reports = LocalBlobs(tmp_path / "reports")
+    write_report(reports, report())
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "ingest_report.json").write_text("{}")
     with pytest.raises(ReportNotFoundError):
-        report_folder(tmp_path / "reports", name)
+        find_report(reports, name)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from docgraph.domain.errors import DocumentTooLargeError, SnapshotMissingError, WorldError
+from docgraph.stores.blobs.local import LocalBlobs
 from docgraph.stores.snapshots import Snapshot, SnapshotStore
 
 DATA = b"# A page\n\nwith text\n"
@@ -23,34 +24,35 @@ def files(root: Path) -> list[Path]:
 
 
 def test_bytes_read_back_under_their_hash(tmp_path: Path) -> None:
-    store = SnapshotStore(tmp_path)
+    store = SnapshotStore(LocalBlobs(tmp_path))
     assert store.put_stream([DATA[:5], b"", DATA[5:]]) == Snapshot(SHA256, len(DATA))
     assert store.exists(SHA256)
     assert store.open(SHA256) == DATA
-    assert store.path(SHA256).read_bytes() == DATA
+    assert (tmp_path / SHA256[:2] / SHA256).read_bytes() == DATA
+    assert store.size(SHA256) == len(DATA)
 
 
 def test_a_file_is_taken_as_it_is(tmp_path: Path) -> None:
     source = tmp_path / "page.md"
     source.write_bytes(DATA)
-    store = SnapshotStore(tmp_path / "store")
+    store = SnapshotStore(LocalBlobs(tmp_path / "store"))
     assert store.put_file(source) == Snapshot(SHA256, len(DATA))
     assert source.read_bytes() == DATA
 
 
 def test_a_file_that_is_not_there_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(WorldError, match=r"Can't read .*gone\.md"):
-        SnapshotStore(tmp_path).put_file(tmp_path / "gone.md")
+        SnapshotStore(LocalBlobs(tmp_path)).put_file(tmp_path / "gone.md")
     assert files(tmp_path) == []
 
 
 def test_no_bytes_at_all_are_a_snapshot_too(tmp_path: Path) -> None:
-    store = SnapshotStore(tmp_path)
+    store = SnapshotStore(LocalBlobs(tmp_path))
     assert store.open(store.put_stream([]).sha256) == b""
 
 
 def test_exactly_the_limit_is_taken_and_one_byte_more_is_not(tmp_path: Path) -> None:
-    store = SnapshotStore(tmp_path)
+    store = SnapshotStore(LocalBlobs(tmp_path))
     assert store.put_stream([b"x" * 10], limit=10).size == 10
     kept = files(tmp_path)
     with pytest.raises(DocumentTooLargeError, match="more than 10 bytes"):
@@ -67,7 +69,7 @@ def test_a_stream_over_the_limit_is_not_read_to_its_end(tmp_path: Path) -> None:
             yield b"x" * 100
 
     with pytest.raises(DocumentTooLargeError):
-        SnapshotStore(tmp_path).put_stream(endless(), limit=1_000)
+        SnapshotStore(LocalBlobs(tmp_path)).put_stream(endless(), limit=1_000)
     assert len(taken) == 11
 
 
@@ -77,12 +79,12 @@ def test_a_stream_that_breaks_leaves_nothing(tmp_path: Path) -> None:
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        SnapshotStore(tmp_path).put_stream(broken())
+        SnapshotStore(LocalBlobs(tmp_path)).put_stream(broken())
     assert files(tmp_path) == []
 
 
 def test_a_long_stream_takes_little_memory(tmp_path: Path) -> None:
-    store = SnapshotStore(tmp_path)
+    store = SnapshotStore(LocalBlobs(tmp_path))
     tracemalloc.start()
     try:
         snapshot = store.put_stream(b"x" * 65_536 for _ in range(1_000))
@@ -94,7 +96,7 @@ def test_a_long_stream_takes_little_memory(tmp_path: Path) -> None:
 
 
 def test_the_same_bytes_twice_are_one_file(tmp_path: Path) -> None:
-    store = SnapshotStore(tmp_path)
+    store = SnapshotStore(LocalBlobs(tmp_path))
     assert store.put_stream([DATA]) == store.put_stream([DATA])
     assert len(files(tmp_path)) == 1
 
@@ -102,13 +104,13 @@ def test_the_same_bytes_twice_are_one_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sha256", ["f" * 64, "", "../../etc/passwd", "F" * 64])
 def test_bytes_that_are_not_there_are_asked_for(tmp_path: Path, sha256: str) -> None:
     with pytest.raises(SnapshotMissingError):
-        SnapshotStore(tmp_path).open(sha256)
+        SnapshotStore(LocalBlobs(tmp_path)).open(sha256)
 
 
 def test_damaged_bytes_are_never_returned_and_can_be_uploaded_again(tmp_path: Path) -> None:
-    store = SnapshotStore(tmp_path)
+    store = SnapshotStore(LocalBlobs(tmp_path))
     store.put_stream([DATA])
-    store.path(SHA256).write_bytes(DATA[:-1])
+    (tmp_path / SHA256[:2] / SHA256).write_bytes(DATA[:-1])
     with pytest.raises(SnapshotMissingError, match="Upload the document again"):
         store.open(SHA256)
     assert not store.exists(SHA256)
@@ -121,7 +123,7 @@ def test_a_full_disk_is_said_clearly_and_leaves_nothing(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
     try:
         with pytest.raises(WorldError, match="Can't write"):
-            SnapshotStore(tmp_path).put_stream(b"x" * 5_000 for _ in range(100))
+            SnapshotStore(LocalBlobs(tmp_path)).put_stream(b"x" * 5_000 for _ in range(100))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert files(tmp_path) == []
@@ -131,11 +133,11 @@ def test_a_folder_that_can_not_be_made_is_said_clearly(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_bytes(b"")
     with pytest.raises(WorldError, match=r"Can't write .*: File exists"):
-        SnapshotStore(in_the_way / "store").put_stream([DATA])
+        SnapshotStore(LocalBlobs(in_the_way / "store")).put_stream([DATA])
 
 
 def test_retention_spares_what_a_job_needs_and_what_was_asked_for(tmp_path: Path) -> None:
-    store = SnapshotStore(tmp_path)
+    store = SnapshotStore(LocalBlobs(tmp_path))
     live, asked, old = (store.put_stream([data]).sha256 for data in (b"live", b"asked", b"old"))
     for path in files(tmp_path):
         os.utime(path, (0, 0))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docgraph.settings import project_root
+from docgraph.stores.blobs.local import write_file
 
 NEO4J_VERSION = "5.26.30"
 
@@ -129,12 +130,4 @@ def repository() -> Path:
 
 def write_private(path: Path, text: str) -> None:
     """Write `text` so that nobody but the owner ever can read it, and so that a crash leaves the old or the new file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_file(path, text.encode(), mode=0o600)

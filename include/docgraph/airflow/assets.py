@@ -5,11 +5,10 @@ The tag is known only while a task runs, hence the alias: the task declares it a
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from airflow.sdk import Asset, AssetAlias, get_current_context
 
 from docgraph.readiness.report import read_report
+from docgraph.stores.blobs.base import BlobStore
 
 #: What a DAG is scheduled on that wants the events of all datasets, those included that don't exist yet.
 READY = AssetAlias("docgraph-ready")
@@ -20,12 +19,12 @@ def ready_asset(tag: str) -> Asset:
     return Asset(f"docgraph://{tag}/ready")
 
 
-def announce(folder: Path) -> None:
-    """Add the event of the report in `folder` to the running task if the dataset is ready by it; otherwise do nothing.
+def announce(reports: BlobStore, report_id: str) -> None:
+    """Add the event of a report to the running task if the dataset is ready by it; otherwise do nothing.
 
     Airflow publishes the events of a task when the task has succeeded.
     """
-    report = read_report(folder)
+    report = read_report(reports, report_id)
     if report["ready_for_queries"]:
-        extra = {"run": report["run_id"], "report": str(folder), "counts": report["counts"]}
+        extra = {"run": report["run_id"], "report": report_id, "counts": report["counts"]}
         get_current_context()["outlet_events"][READY].add(ready_asset(report["tag"]), extra=extra)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -82,9 +82,9 @@ def report(params: dict[str, Any], run_id: str) -> dict[str, Any]:
     """
     with Runtime.load() as runtime:
         published = publishing.publish(runtime, run_id, params["tag"])
-    assets.announce(Path(published.path))
+        assets.announce(runtime.reports, published.report_id)
     return {
-        "report": published.path,
+        "report": published.report_id,
         "ready": published.ready,
         "failed": published.failed,
         "sentence": published.sentence,
@@ -117,14 +117,14 @@ def audit(tag: str) -> dict[str, Any]:
     context["tag"] = tag  # type: ignore[typeddict-unknown-key]
     with Runtime.load() as runtime:
         repaired = auditing.audit(runtime, tag, str(context["run_id"]))
-        path = runtime.settings.reports_root / repaired.report
-    # A dataset whose documents were all deleted is not ready, but nobody has to look at it every day.
-    against = [reason.code for reason in repaired.verdict.reasons if reason.code is not ReasonCode.NO_DOCUMENTS]
-    if against or not repaired.after.is_equal:
-        reasons = ", ".join(dict.fromkeys(against))
-        raise ReportedFailure(f"The dataset {tag} is not in order ({reasons or 'drift is left'}); see {path}.")
-    assets.announce(path)
-    return {"report": str(path), "ready": repaired.verdict.ready}
+        # A dataset whose documents were all deleted is not ready, but nobody has to look at it every day.
+        against = [reason.code for reason in repaired.verdict.reasons if reason.code is not ReasonCode.NO_DOCUMENTS]
+        if against or not repaired.after.is_equal:
+            reasons = ", ".join(dict.fromkeys(against))
+            place = runtime.reports.address(repaired.report)
+            raise ReportedFailure(f"The dataset {tag} is not in order ({reasons or 'drift is left'}); see {place}.")
+        assets.announce(runtime.reports, repaired.report)
+    return {"report": repaired.report, "ready": repaired.verdict.ready}
 
 
 def begin_reembedding(params: dict[str, Any], run_id: str) -> str:
@@ -156,9 +156,8 @@ def complete_reembedding(tag: str, version: str, run_id: str) -> dict[str, Any]:
             moved = reembedding.complete(runtime, tag, version, run_id=run_id)
         except ReembeddingRefusedError as error:
             raise ReportedFailure(str(error)) from error
-        path = runtime.settings.reports_root / moved.report
-    assets.announce(path)
-    return {"report": str(path), "ready": moved.verdict.ready}
+        assets.announce(runtime.reports, moved.report)
+    return {"report": moved.report, "ready": moved.verdict.ready}
 
 
 def remove_expired() -> dict[str, int]:

@@ -195,7 +195,7 @@ def _is_done(work: Work, fingerprint: str) -> bool:
     found = work.runtime.state.jobs.checkpoint(work.job_id, work.stage)
     if found is None or found.fingerprint != fingerprint:
         return False
-    return not found.artifact or work.runtime.artifacts.has(work.stage, fingerprint) is not None
+    return not found.artifact or work.runtime.artifacts.has(found.artifact)
 
 
 def _announce(work: Work, checkpoint: Checkpoint) -> None:

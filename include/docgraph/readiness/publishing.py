@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from docgraph import __version__
 from docgraph.domain.errors import EmbeddingVersionError
@@ -23,7 +22,7 @@ from docgraph.ingest.airflow_api import INGEST_DAG
 from docgraph.ingest.work import pipeline_version, target_versions
 from docgraph.integrity.compare import Comparison, compare_dataset, compare_documents
 from docgraph.readiness.judgement import drift_of, judge
-from docgraph.readiness.report import build_report, read_report, write_report
+from docgraph.readiness.report import build_report, write_report
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
 
@@ -35,9 +34,9 @@ _PACKAGES = {"airflow": "apache-airflow-core", "neo4j_driver": "neo4j", "qdrant_
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the run's report says in short; `path` is the report's folder."""
+    """What the run's report says in short, and its id."""
 
-    path: str
+    report_id: str
     ready: bool
     failed: int
     sentence: str
@@ -72,11 +71,11 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         versions=_versions(runtime, tag),
         config_hash=runtime.config.digest,
     )
-    folder = write_report(runtime.settings.reports_root, report)
+    report_id = write_report(runtime.reports, report)
     failpoint("report.before_announce")
-    _announce(runtime, tag, jobs, verdict, folder)
+    _announce(runtime, tag, jobs, verdict, report_id)
     failed = sum(state.status is JobStatus.FAILED for state in jobs)
-    return Published(str(folder), verdict.ready, failed, str(read_report(folder)["summary"]))
+    return Published(report_id, verdict.ready, failed, str(report["summary"]))
 
 
 def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState]) -> Drift | None:
@@ -134,11 +133,10 @@ def _versions(runtime: Runtime, tag: str) -> dict[str, str]:
     return found
 
 
-def _announce(runtime: Runtime, tag: str, jobs: Sequence[JobState], verdict: Verdict, folder: Path) -> None:
-    """Tell the jobs where their report is, and everybody what the verdict is; the report is on disk before."""
-    path = str(folder)
-    runtime.state.jobs.set_report([state.job.job_id for state in jobs], path)
-    set_readiness(runtime, tag, verdict, folder.name)
+def _announce(runtime: Runtime, tag: str, jobs: Sequence[JobState], verdict: Verdict, report_id: str) -> None:
+    """Tell the jobs which report they are in, and everybody what the verdict is; the report is durable before."""
+    runtime.state.jobs.set_report([state.job.job_id for state in jobs], report_id)
+    set_readiness(runtime, tag, verdict, report_id)
     message = "ready_for_queries=true" if verdict.ready else "ready_for_queries=false"
     for state in jobs:
         runtime.state.events.append(state.job.job_id, "report", "published", message=message)
@@ -190,9 +188,9 @@ def publish_audit(
         versions=_versions(runtime, tag),
         config_hash=runtime.config.digest,
     )
-    folder = write_report(runtime.settings.reports_root, report)
-    set_readiness(runtime, tag, verdict, folder.name)
-    return verdict, folder.name
+    report_id = write_report(runtime.reports, report)
+    set_readiness(runtime, tag, verdict, report_id)
+    return verdict, report_id
 
 
 def _failed_last(runtime: Runtime, tag: str) -> list[JobState]:

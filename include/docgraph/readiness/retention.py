@@ -47,7 +47,7 @@ def remove_expired(runtime: Runtime) -> Removed:
     """Remove what is older than the configuration allows; repeated, it removes nothing more.
 
     Raises:
-        WorldError: a store can't be reached, or a file can't be removed. What is needed is not known then, and stays.
+        WorldError: a store can't be reached, or something can't be removed. What is needed is not known then, and stays.
     """
     limits = runtime.config.retention
     jobs = runtime.state.jobs.purge(limits.final_jobs_days * _DAY)
@@ -56,13 +56,13 @@ def remove_expired(runtime: Runtime) -> Removed:
         for state in _jobs(runtime, _LIVE)
         for checkpoint in runtime.state.jobs.checkpoints(state.job.job_id).values()
     }
-    # The journal's folder lies below the artifacts' root, hence first.
+    # The journal lies below the artifacts, hence first.
     vectors = runtime.journal.collect(limits.artifacts_days * _DAY)
     artifacts = runtime.artifacts.collect(in_use, limits.artifacts_days * _DAY)
     wanted = runtime.graph.live_checksums()
     wanted |= {state.job.checksum for state in _jobs(runtime, _LIVE + _RESUMABLE)}
     snapshots = runtime.snapshots.collect(filter(_SHA256.fullmatch, wanted), limits.snapshots_days * _DAY)
-    reports = remove_reports(runtime.settings.reports_root, limits.reports_days * _DAY)
+    reports = remove_reports(runtime.reports, limits.reports_days * _DAY)
     removed = Removed(jobs, artifacts, vectors, snapshots, reports, _end_tombstones(runtime))
     logger.info("retention removed %s", removed)
     return removed

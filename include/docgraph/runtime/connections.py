@@ -11,6 +11,8 @@ from docgraph.runtime.config import IngestConfig
 from docgraph.settings import Settings
 from docgraph.state import State
 from docgraph.stores.artifacts import ArtifactStore, VectorJournal
+from docgraph.stores.blobs.base import BlobStore
+from docgraph.stores.blobs.local import LocalBlobs
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.snapshots import SnapshotStore
 from docgraph.stores.vectors import VectorStore
@@ -64,17 +66,22 @@ class Runtime:
     @cached_property
     def snapshots(self) -> SnapshotStore:
         """The bytes of every source, by their SHA-256."""
-        return SnapshotStore(self.settings.snapshots_root)
+        return SnapshotStore(LocalBlobs(self.settings.snapshots_root))
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
         """What the stages leave for each other."""
-        return ArtifactStore(self.settings.artifacts_root)
+        return ArtifactStore(LocalBlobs(self.settings.artifacts_root))
 
     @cached_property
     def journal(self) -> VectorJournal:
         """Vectors, durable batch by batch."""
-        return VectorJournal(self.settings.artifacts_root / "vectors")
+        return VectorJournal(LocalBlobs(self.settings.artifacts_root / "vectors"))
+
+    @cached_property
+    def reports(self) -> BlobStore:
+        """The reports, for `docgraph.readiness.report`."""
+        return LocalBlobs(self.settings.reports_root)
 
     @cached_property
     def reader(self) -> IsolatedReader:

@@ -23,7 +23,7 @@ from docgraph.ingest import intake
 from docgraph.ingest.intake import NewJob
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
-from docgraph.stores.files import explaining
+from docgraph.stores.blobs.local import explaining
 
 logger = logging.getLogger(__name__)
 

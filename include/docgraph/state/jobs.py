@@ -337,10 +337,10 @@ class Jobs:
         """Return the fence of a new attempt at a document: above every one before and above what the graph has committed."""
         return int(self._server.script("next_fence", [keys.document(document_id)], (committed_fence,)))
 
-    def set_report(self, job_ids: Sequence[str], path: str) -> None:
-        """Record where the report on these jobs is."""
+    def set_report(self, job_ids: Sequence[str], report_id: str) -> None:
+        """Record which report these jobs are in."""
         for start in range(0, len(job_ids), _READ_BATCH):
-            self._server.script("set_report", [], (path, *job_ids[start : start + _READ_BATCH]))
+            self._server.script("set_report", [], (report_id, *job_ids[start : start + _READ_BATCH]))
 
     def fail(self, job_id: str, *, run_id: str | None, code: str, message: str) -> bool:
         """End a job with an error: as the run that holds it, or (`run_id` None) as a caretaker, whoever holds it.

@@ -1,53 +1,51 @@
 """What stages leave for the stages after them: JSON artifacts, and vectors batch by batch.
 
-Both are files that name the checksum of their own content and are compared with it when read, so that a half-written or
-rotten one is computed again and never used. Nothing here knows what an artifact means.
+Both are blobs that name the checksum of their own content and are compared with it when read, so that a rotten one is
+computed again and never used. Nothing here knows what an artifact means.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
-import shutil
 import struct
 import uuid
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from docgraph.domain.errors import ArtifactDamagedError, WorldError
-from docgraph.stores.files import explaining, read_file, remove_unused, touch, write_file
+from docgraph.stores.blobs.base import BlobStore, read_checked, remove_unused
 
 Vector: TypeAlias = npt.NDArray[np.float32]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_VECTORS = ".vectors"
 _REF = re.compile(
     r"(?P<kind>[A-Za-z0-9_][A-Za-z0-9_.-]*)/(?P<fingerprint>[A-Za-z0-9_][A-Za-z0-9_.-]*)-(?P<sha256>[0-9a-f]{64})"
 )
 
 
 class ArtifactStore:
-    """A folder of JSON artifacts, named by kind, fingerprint of what they were made from, and checksum."""
+    """JSON artifacts, named by kind, fingerprint of what they were made from, and checksum."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
 
     def put_json(self, kind: str, fingerprint: str, payload: Mapping[str, Any]) -> str:
-        """Store an artifact and return its reference; it is whole on the disk before this returns.
+        """Store an artifact and return its reference; it is whole and durable before this returns.
 
         Raises:
-            WorldError: the disk is full or broken; nothing is visible then.
+            WorldError: the disk or the service is full or broken; nothing is visible then.
         """
         text = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
         # A lone surrogate (YAML can spell one) is no reason to lose a document; json.loads reads it back.
         data = text.encode("utf-8", "surrogatepass")
         ref = f"{_name(kind)}/{_name(fingerprint)}-{hashlib.sha256(data).hexdigest()}"
-        write_file(self._path(ref), data)
+        self._blobs.put(_artifact_key(ref), data)
         return ref
 
     def get_json(self, ref: str) -> dict[str, Any]:
@@ -55,70 +53,57 @@ class ArtifactStore:
 
         Raises:
             ArtifactDamagedError: it is not there, or not what was stored; the stage that makes it has to run again.
-            WorldError: the disk is broken.
+            WorldError: the disk or the service is broken.
         """
-        path = self._path(ref)
-        data = read_file(path, ref.rpartition("-")[2])
+        data = read_checked(self._blobs, _artifact_key(ref), ref.rpartition("-")[2])
         if data is None:
             raise ArtifactDamagedError(
-                f"The artifact {ref} is not in {self._root}, or it was damaged and removed. Its stage computes it again."
+                f"The artifact {ref} is not in {self._blobs.address()}, or it was damaged and removed. "
+                "Its stage computes it again."
             )
         payload: dict[str, Any] = json.loads(data)
         return payload
 
-    def has(self, kind: str, fingerprint: str) -> str | None:
-        """Return the reference of a sound artifact of this kind and fingerprint; retention spares it from now on.
+    def has(self, ref: str) -> bool:
+        """Tell whether the artifact is there and sound; retention spares it from now on.
 
         Raises:
-            WorldError: the disk is broken.
+            ArtifactDamagedError: that is not the reference of an artifact.
+            WorldError: the disk or the service is broken.
         """
-        folder = self._folder(_name(kind), _name(fingerprint))
-        for path in sorted(folder.glob(f"{fingerprint}-*.json")):
-            ref = f"{kind}/{path.stem}"
-            match = _REF.fullmatch(ref)
-            if match and match["fingerprint"] == fingerprint and read_file(path, match["sha256"]) is not None:
-                touch(path)
-                return ref
-        return None
+        key = _artifact_key(ref)
+        if read_checked(self._blobs, key, ref.rpartition("-")[2]) is None:
+            return False
+        self._blobs.touch(key)
+        return True
 
     def collect(self, live_refs: Iterable[str], older_than: float) -> int:
         """Remove the artifacts that no live job refers to and that were not used for `older_than` seconds; return how many.
 
         Raises:
-            WorldError: a file can't be removed.
+            WorldError: one can't be removed.
         """
-        return remove_unused(self._root, (self._path(ref) for ref in live_refs if ref), older_than)
-
-    def _folder(self, kind: str, fingerprint: str) -> Path:
-        return self._root / kind / fingerprint[:2]
-
-    def _path(self, ref: str) -> Path:
-        match = _REF.fullmatch(ref)
-        if match is None:
-            raise ArtifactDamagedError(
-                f"{ref!r} is no reference of an artifact. The stage that left it has to run again."
-            )
-        return self._folder(match["kind"], match["fingerprint"]) / f"{ref.partition('/')[2]}.json"
+        return remove_unused(self._blobs, (_artifact_key(ref) for ref in live_refs if ref), older_than)
 
 
 class VectorJournal:
-    """Vectors of documents under way: each batch is on the disk before the next is computed.
+    """Vectors of documents under way: each batch is durable before the next is computed.
 
-    One file a batch: eight bytes of mark, dimensions and number of records (little-endian uint32), then for each record
-    the section's UUID (16 bytes) and its vector (little-endian float32). The file's name is the SHA-256 of all that.
+    One blob a batch: eight bytes of mark, dimensions and number of records (little-endian uint32), then for each record
+    the section's UUID (16 bytes) and its vector (little-endian float32). The blob's name is the SHA-256 of all that.
     """
 
     _MARK = b"DGVECT01"
     _HEADER = struct.Struct("<8sII")
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
 
     def put(self, embedding_version: str, document_id: str, vectors: Mapping[str, Vector]) -> None:
-        """Store the vectors of a batch by section id; they are on the disk before this returns.
+        """Store the vectors of a batch by section id; they are durable before this returns.
 
         Raises:
-            WorldError: the vectors are not finite and of one length, or the disk is full or broken.
+            WorldError: the vectors are not finite and of one length, or the disk or the service is full or broken.
         """
         if not vectors:
             return
@@ -131,23 +116,23 @@ class VectorJournal:
             )
         records = (uuid.UUID(section_id).bytes + row.tobytes() for section_id, row in zip(vectors, rows, strict=True))
         data = self._HEADER.pack(self._MARK, shape[0], len(rows)) + b"".join(records)
-        name = f"{hashlib.sha256(data).hexdigest()}.vectors"
-        write_file(self._folder(embedding_version, document_id) / name, data)
+        digest = hashlib.sha256(data).hexdigest()
+        self._blobs.put(f"{_journal_prefix(embedding_version, document_id)}{digest}{_VECTORS}", data)
 
     def load(self, embedding_version: str, document_id: str, wanted: Collection[str]) -> dict[str, Vector]:
         """Return those of the wanted vectors that were stored whole, by section id.
 
-        A file that is cut off or changed is removed, which the log says, and gives nothing.
+        A batch that is cut off or changed is removed, which the log says, and gives nothing.
 
         Raises:
-            WorldError: the disk is broken.
+            WorldError: the disk or the service is broken.
         """
         missing = set(wanted)
         found: dict[str, Vector] = {}
-        for path in sorted(self._folder(embedding_version, document_id).glob("*.vectors")):
+        for key in self._batches(embedding_version, document_id):
             if not missing:
                 break
-            data = read_file(path, path.stem)
+            data = read_checked(self._blobs, key, key.rpartition("/")[2].removesuffix(_VECTORS))
             if data is not None:
                 found.update(self._records(data, missing))
                 missing -= found.keys()
@@ -157,22 +142,22 @@ class VectorJournal:
         """Remove all vectors of a document, once they are where they belong.
 
         Raises:
-            WorldError: a file can't be removed.
+            WorldError: one can't be removed.
         """
-        folder = self._folder(embedding_version, document_id)
-        with explaining("remove", folder), contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder)
+        for key in self._batches(embedding_version, document_id):
+            self._blobs.delete(key)
 
     def collect(self, older_than: float) -> int:
         """Remove the batches that are older than this many seconds (their jobs never came to an end); return how many.
 
         Raises:
-            WorldError: a file can't be removed.
+            WorldError: one can't be removed.
         """
-        return remove_unused(self._root, (), older_than)
+        return remove_unused(self._blobs, (), older_than)
 
-    def _folder(self, embedding_version: str, document_id: str) -> Path:
-        return self._root / _name(embedding_version) / document_id[:2] / str(uuid.UUID(document_id))
+    def _batches(self, embedding_version: str, document_id: str) -> list[str]:
+        listed = self._blobs.list(_journal_prefix(embedding_version, document_id))
+        return sorted(blob.key for blob in listed if blob.key.endswith(_VECTORS))
 
     def _records(self, data: bytes, wanted: Collection[str]) -> dict[str, Vector]:
         _, dimensions, count = self._HEADER.unpack_from(data)
@@ -186,7 +171,20 @@ class VectorJournal:
         }
 
 
+def _artifact_key(ref: str) -> str:
+    match = _REF.fullmatch(ref)
+    if match is None:
+        raise ArtifactDamagedError(f"{ref!r} is no reference of an artifact. The stage that left it has to run again.")
+    return f"{match['kind']}/{match['fingerprint'][:2]}/{ref.partition('/')[2]}.json"
+
+
+def _journal_prefix(embedding_version: str, document_id: str) -> str:
+    return f"{_name(embedding_version)}/{document_id[:2]}/{uuid.UUID(document_id)}/"
+
+
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise WorldError(f"{text!r} can't be part of a file name: letters, digits, dots, hyphens and underscores only.")
+        raise WorldError(
+            f"{text!r} can't be part of a file name or key: letters, digits, dots, hyphens and underscores only."
+        )
     return text

@@ -1,4 +1,4 @@
-"""The bytes of sources as they were when a job was made: files named by the SHA-256 of their content, never changed."""
+"""The bytes of sources as they were when a job was made: blobs named by the SHA-256 of their content, never changed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from docgraph.domain.errors import DocumentTooLargeError, SnapshotMissingError
-from docgraph.stores.files import Draft, explaining, read_file, remove_unused, touch
+from docgraph.stores.blobs.base import BlobStore, read_checked, remove_unused
+from docgraph.stores.blobs.local import explaining
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
@@ -24,79 +24,43 @@ class Snapshot:
     size: int
 
 
-class SnapshotWriter:
-    """Takes bytes as they arrive, for callers that can't hand over an iterator; leaving the block unfinished removes them."""
-
-    def __init__(self, store: SnapshotStore, limit: int | None) -> None:
-        self._store = store
-        self._limit = limit
-        self._digest = hashlib.sha256()
-        self._size = 0
-        self._draft = Draft(store.root)
-
-    def write(self, chunk: bytes) -> None:
-        """Add bytes.
-
-        Raises:
-            DocumentTooLargeError: there are more than the limit allows.
-            WorldError: the disk is full or broken.
-        """
-        self._size += len(chunk)
-        if self._limit is not None and self._size > self._limit:
-            raise DocumentTooLargeError(
-                f"The document has more than {self._limit:,} bytes, the limit. Split it, or raise the limit in "
-                "config/ingest.yaml."
-            )
-        self._digest.update(chunk)
-        self._draft.write(chunk)
-
-    def finish(self) -> Snapshot:
-        """Make the snapshot visible; the same bytes stored twice are one file.
-
-        Raises:
-            WorldError: the disk is full or broken.
-        """
-        sha256 = self._digest.hexdigest()
-        self._draft.publish(self._store.path(sha256))
-        return Snapshot(sha256, self._size)
-
-    def __enter__(self) -> SnapshotWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._draft.__exit__(kind, error, trace)
-
-
 class SnapshotStore:
-    """A folder of snapshots."""
+    """The snapshots of one deployment."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def writer(self, *, limit: int | None = None) -> SnapshotWriter:
-        """Return a writer for bytes that arrive piece by piece; `limit` is the most bytes to take."""
-        return SnapshotWriter(self, limit)
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
 
     def put_stream(self, chunks: Iterable[bytes], *, limit: int | None = None) -> Snapshot:
-        """Store bytes without ever holding more than one chunk in memory.
+        """Store bytes without ever holding more than one chunk in memory; the same bytes stored twice are one blob.
 
         Raises:
             DocumentTooLargeError: there are more than `limit` bytes; nothing is kept.
-            WorldError: the disk is full or broken; nothing is kept.
+            WorldError: the disk or the service is full or broken; nothing is kept.
         """
-        with self.writer(limit=limit) as writer:
+        digest = hashlib.sha256()
+        size = 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal size
             for chunk in chunks:
-                writer.write(chunk)
-            return writer.finish()
+                size += len(chunk)
+                if limit is not None and size > limit:
+                    raise DocumentTooLargeError(
+                        f"The document has more than {limit:,} bytes, the limit. Split it, or raise the limit in "
+                        "config/ingest.yaml."
+                    )
+                digest.update(chunk)
+                yield chunk
+
+        self._blobs.put(lambda: _key(digest.hexdigest()), counted())
+        return Snapshot(digest.hexdigest(), size)
 
     def put_file(self, path: Path, *, limit: int | None = None) -> Snapshot:
         """Store the content of a file.
 
         Raises:
             DocumentTooLargeError: it has more than `limit` bytes.
-            WorldError: the file can't be read, or the disk is full or broken.
+            WorldError: the file can't be read, or the disk or the service is full or broken.
         """
         return self.put_stream(_chunks(path), limit=limit)
 
@@ -104,38 +68,42 @@ class SnapshotStore:
         """Return the bytes, compared with their name.
 
         Raises:
-            SnapshotMissingError: they are not there, or no longer what was stored; uploading them again mends both.
-            WorldError: the disk is broken.
+            SnapshotMissingError: they are not there, or no longer what was stored; uploading them again repairs both.
+            WorldError: the disk or the service is broken.
         """
-        data = read_file(self.path(sha256), sha256)
+        data = read_checked(self._blobs, _key(sha256), sha256)
         if data is None:
             raise SnapshotMissingError(
-                f"The snapshot {sha256} is not in {self.root}, or it was damaged and removed. "
+                f"The snapshot {sha256} is not in {self._blobs.address()}, or it was damaged and removed. "
                 "Upload the document again and resume the job."
             )
         return data
 
     def exists(self, sha256: str) -> bool:
         """Tell whether there are bytes under this name, without reading them; retention spares them from now on."""
-        path = self.path(sha256)
-        if not path.is_file():
-            return False
-        touch(path)
-        return True
+        return self.size(sha256) is not None
 
-    def path(self, sha256: str) -> Path:
-        """Return where the bytes are or would be.
+    def size(self, sha256: str) -> int | None:
+        """Return the number of bytes under this name, None where there are none; retention spares them from now on.
 
         Raises:
             SnapshotMissingError: that is no SHA-256 in hexadecimal.
         """
-        if not _SHA256.fullmatch(sha256):
-            raise SnapshotMissingError(f"{sha256!r} names no snapshot: a name has 64 lower-case hexadecimal digits.")
-        return self.root / sha256[:2] / sha256
+        found = self._blobs.stat(_key(sha256))
+        if found is None:
+            return None
+        self._blobs.touch(found.key)
+        return found.size
 
     def collect(self, live: Iterable[str], older_than_seconds: float) -> int:
         """Remove the snapshots that are not among `live` and were not used for this long; return how many."""
-        return remove_unused(self.root, (self.path(sha256) for sha256 in live), older_than_seconds)
+        return remove_unused(self._blobs, (_key(sha256) for sha256 in live), older_than_seconds)
+
+
+def _key(sha256: str) -> str:
+    if not _SHA256.fullmatch(sha256):
+        raise SnapshotMissingError(f"{sha256!r} names no snapshot: a name has 64 lower-case hexadecimal digits.")
+    return f"{sha256[:2]}/{sha256}"
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from docgraph.domain.identity import canonical_source_uri, document_id
 from docgraph.domain.jobs import JobState, JobStatus, Operation
 from docgraph.formats import content_type_of
 from docgraph.ingest import intake
+from docgraph.readiness.report import report_id_of
 from ingestion_service.service import Service, Svc
 from ingestion_service.workers.dispatcher import by_tag
 
@@ -90,7 +91,7 @@ def find(
     else:
         held = [s for s in jobs.jobs_of_run(run_id) if tag in {None, s.job.tag} and status in {None, s.status}]
         states = held[::-1][:limit]
-    return {"jobs": [flat(state) for state in states]}
+    return {"jobs": [_flat(service, state) for state in states]}
 
 
 @router.get("/{job_id}")
@@ -99,7 +100,7 @@ def get(service: Svc, job_id: str) -> dict[str, Any]:
     jobs = service.runtime.state.jobs
     state = jobs.get(job_id)
     checkpoints = {stage: asdict(checkpoint) for stage, checkpoint in jobs.checkpoints(job_id).items()}
-    return {**flat(state), "checkpoints": checkpoints}
+    return {**_flat(service, state), "checkpoints": checkpoints}
 
 
 @router.post("/{job_id}/cancel")
@@ -113,7 +114,7 @@ def cancel(service: Svc, job_id: str) -> dict[str, Any]:
             f"Job {job_id} can't be cancelled: it is {before}.",
             "Only a job that has not ended can.",
         )
-    return flat(service.runtime.state.jobs.get(job_id))
+    return _flat(service, service.runtime.state.jobs.get(job_id))
 
 
 @router.post("/{job_id}/resume", status_code=202)
@@ -122,12 +123,14 @@ def resume(service: Svc, job_id: str) -> dict[str, Any]:
     state = service.runtime.state.jobs.resume(job_id)
     runs, note = _start(service, [state])
     # The state's own run_id is the run that holds the job, and none does yet.
-    return {**flat(state), "run_id": runs[0]["run_id"], "note": note}
+    return {**_flat(service, state), "run_id": runs[0]["run_id"], "note": note}
 
 
-def flat(state: JobState) -> dict[str, Any]:
-    """Return every field of a job and its state in one object."""
+def _flat(service: Service, state: JobState) -> dict[str, Any]:
+    """Return every field of a job and its state in one object, and for its report where a person finds that."""
     fields = asdict(state)
+    if state.report:
+        fields["report"] = service.runtime.reports.address(report_id_of(state.report))
     return {**fields.pop("job"), **fields}
 
 
@@ -143,8 +146,7 @@ def _new_job(service: Service, request: JobRequest) -> intake.NewJob:
             )
         if not checksum:
             raise DocumentError(f"{request.source_uri}: an upsert needs the checksum of its bytes (SHA-256, hex).")
-        if service.runtime.snapshots.exists(checksum):
-            size = service.runtime.snapshots.path(checksum).stat().st_size
+        size = service.runtime.snapshots.size(checksum) or 0
     return intake.NewJob(
         source_uri=request.source_uri,
         tag=request.tag,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -14,11 +13,12 @@ from docgraph.api.report_links import is_signed
 from docgraph.api.web import require_bearer
 from docgraph.readiness.report import (
     ReportNotFoundError,
+    find_report,
     list_reports,
     read_report,
     render_html,
     render_markdown,
-    report_folder,
+    report_id_of,
 )
 from ingestion_service.service import Service, Svc
 
@@ -50,19 +50,19 @@ def find(
     service: Svc, tag: str | None = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
 ) -> dict[str, list[dict[str, Any]]]:
     """List reports in short, newest first."""
-    return {"reports": list_reports(service.settings.reports_root, tag=tag, limit=limit)}
+    return {"reports": list_reports(service.runtime.reports, tag=tag, limit=limit)}
 
 
 @router.get("/reports/latest")
 def latest(service: Svc, tag: str | None = None, format: Format = ReportFormat.JSON) -> Response:  # noqa: A002 - the parameter's public name
     """Return the newest report, of a dataset if one is named."""
-    return _shown(report_folder(service.settings.reports_root, tag=tag), format)
+    return _shown(service, find_report(service.runtime.reports, tag=tag), format)
 
 
 @router.get("/reports/{report_id}")
 def get(service: Svc, report_id: str, format: Format = ReportFormat.JSON) -> Response:  # noqa: A002 - the parameter's public name
     """Return one report."""
-    return _shown(report_folder(service.settings.reports_root, report_id), format)
+    return _shown(service, report_id, format)
 
 
 @router.get("/jobs/{job_id}/report")
@@ -71,7 +71,7 @@ def of_job(service: Svc, job_id: str, format: Format = ReportFormat.JSON) -> Res
     report = service.runtime.state.jobs.get(job_id).report
     if not report:
         raise ReportNotFoundError(f"Job {job_id} has no report yet; it is written when its run ends.")
-    return _shown(report_folder(service.settings.reports_root, Path(report).name), format)
+    return _shown(service, report_id_of(report), format)
 
 
 @signed_router.get("/runs/{run_id}/report")
@@ -90,18 +90,18 @@ async def of_run(
 
 def _of_run(service: Service, run_id: str, wanted: ReportFormat) -> Response:
     states = service.runtime.state.jobs.jobs_of_run(run_id)
-    names = {Path(state.report).name for state in states if state.report}
+    names = {report_id_of(state.report) for state in states if state.report}
     if names:
-        return _shown(report_folder(service.settings.reports_root, max(names)), wanted)
+        return _shown(service, max(names), wanted)
     # Redis forgets jobs before reports are removed.
-    for digest in list_reports(service.settings.reports_root, limit=1_000):
+    for digest in list_reports(service.runtime.reports, limit=1_000):
         if digest["run_id"] == run_id:
-            return _shown(report_folder(service.settings.reports_root, digest["report_id"]), wanted)
+            return _shown(service, digest["report_id"], wanted)
     raise ReportNotFoundError(f"The run {run_id} has no report yet; its task `report` writes it.")
 
 
-def _shown(folder: Path, wanted: ReportFormat) -> Response:
-    report = read_report(folder)
+def _shown(service: Service, report_id: str, wanted: ReportFormat) -> Response:
+    report = read_report(service.runtime.reports, report_id)
     match wanted:
         case ReportFormat.JSON:
             return JSONResponse(report)

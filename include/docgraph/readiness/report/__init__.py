@@ -7,25 +7,25 @@ from docgraph.readiness.report.markdown import render_markdown
 from docgraph.readiness.report.page import render_html
 from docgraph.readiness.report.writing import (
     ReportNotFoundError,
+    find_report,
     list_reports,
     read_report,
     remove_reports,
-    report_folder,
-    write_index,
+    report_id_of,
     write_report,
 )
 
 __all__ = [
     "ReportNotFoundError",
     "build_report",
+    "find_report",
     "list_reports",
     "read_report",
     "remove_reports",
     "render_html",
     "render_markdown",
-    "report_folder",
+    "report_id_of",
     "schema",
     "validate",
-    "write_index",
     "write_report",
 ]

@@ -29,6 +29,17 @@ HOME_FOLDER = ".docgraph"
 
 
 @dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """How S3 is reached; what is None comes from where every program that uses AWS takes it: AWS_* variables, files, a role."""
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Addresses, credentials and folders of one deployment."""
 
@@ -56,6 +67,9 @@ class Settings:
     reports_root: Path
     artifacts_root: Path
     snapshots_root: Path
+    #: `s3://bucket/prefix` for snapshots, artifacts and reports; None: the three folders above.
+    blobs_url: str | None = None
+    aws: AwsAccess = AwsAccess()
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, home: Path | None = None) -> Settings:
@@ -104,6 +118,7 @@ class Settings:
             reports_root=Path(get("DOCGRAPH_REPORTS_ROOT", str(workspace / "reports" / "ingest"))),
             artifacts_root=Path(get("DOCGRAPH_ARTIFACTS_ROOT", str(home / "data" / "artifacts"))),
             snapshots_root=Path(get("DOCGRAPH_SNAPSHOTS_ROOT", str(home / "data" / "snapshots"))),
+            blobs_url=values.get("DOCGRAPH_BLOBS_URL") or None,
         )
 
 

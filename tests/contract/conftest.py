@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contract.qdrant_server import local_qdrant, qdrant, qdrant_api_key, qdrant_collection, qdrant_names, qdrant_url
 from contract.redis_server import own_redis, raw, redis_url, state
+from contract.s3_server import s3_place, s3_server
 
 __all__ = [
     "local_qdrant",
@@ -15,5 +16,7 @@ __all__ = [
     "qdrant_url",
     "raw",
     "redis_url",
+    "s3_place",
+    "s3_server",
     "state",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.formats.isolation import IsolatedReader, ReadLimits
@@ -66,22 +67,30 @@ class Runtime:
     @cached_property
     def snapshots(self) -> SnapshotStore:
         """The bytes of every source, by their SHA-256."""
-        return SnapshotStore(LocalBlobs(self.settings.snapshots_root))
+        return SnapshotStore(self._blobs("snapshots", self.settings.snapshots_root))
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
         """What the stages leave for each other."""
-        return ArtifactStore(LocalBlobs(self.settings.artifacts_root))
+        return ArtifactStore(self._blobs("artifacts", self.settings.artifacts_root))
 
     @cached_property
     def journal(self) -> VectorJournal:
         """Vectors, durable batch by batch."""
-        return VectorJournal(LocalBlobs(self.settings.artifacts_root / "vectors"))
+        return VectorJournal(self._blobs("artifacts/vectors", self.settings.artifacts_root / "vectors"))
 
     @cached_property
     def reports(self) -> BlobStore:
         """The reports, for `docgraph.readiness.report`."""
-        return LocalBlobs(self.settings.reports_root)
+        return self._blobs("reports", self.settings.reports_root)
+
+    def _blobs(self, name: str, folder: Path) -> BlobStore:
+        if self.settings.blobs_url is None:
+            return LocalBlobs(folder)
+        # boto3 takes a while to import, and most deployments never use it.
+        from docgraph.stores.blobs.s3 import S3Blobs
+
+        return S3Blobs(f"{self.settings.blobs_url.rstrip('/')}/{name}", self.settings.aws)
 
     @cached_property
     def reader(self) -> IsolatedReader:

@@ -1,1 +1,1 @@
-"""Bytes by key: the port (`base`), a folder (`local`) and memory for unit tests (`memory`)."""
+"""Bytes by key: the port (`base`), a folder (`local`), S3 (`s3`) and memory for unit tests (`memory`)."""

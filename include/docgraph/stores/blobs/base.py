@@ -77,13 +77,18 @@ class BlobStore(Protocol):
         """Return where a person finds this key, or the keys below it: a path or a URI."""
 
 
+def is_key(key: str) -> bool:
+    """Whether this is a path of plain names, which can neither leave a store nor hide in it."""
+    return _KEY.fullmatch(key) is not None
+
+
 def checked_key(key: str) -> str:
     """Return the key.
 
     Raises:
-        ValueError: it is not a path of plain names, so that it could leave the store or hide in it.
+        ValueError: it is none.
     """
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise ValueError(
             f"{key!r} can't be the key of a blob: names of letters, digits, '.', '_' and '-', joined by '/'."
         )

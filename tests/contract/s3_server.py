@@ -1,0 +1,80 @@
+"""An S3 server for the contract tests: moto, in a process of its own, asked over HTTP.
+
+It answers one request at a time, because moto looks at a condition (`If-Match`) and then writes without holding a lock: as two
+steps, which S3 does as one. `DOCGRAPH_TEST_S3_URL` (`s3://bucket/prefix`, with AWS_* variables) names a real bucket to run the
+same tests against; what is below the prefix is left alone, what the tests make is removed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+
+from docgraph.settings import AwsAccess
+
+_SERVE = (
+    "import sys; from moto.server import DomainDispatcherApplication, create_backend_app; "
+    "from werkzeug.serving import run_simple; "
+    "run_simple('127.0.0.1', int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)"
+)
+BUCKET = "docgraph-test"
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, AwsAccess]]:
+    """Yield the address of a place in a bucket, and how it is reached."""
+    if url := os.environ.get("DOCGRAPH_TEST_S3_URL"):
+        yield url, AwsAccess()
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = Path(tmp_path_factory.mktemp("s3")) / "moto.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-c", _SERVE, str(port)], stdout=output, stderr=output)
+    try:
+        access = AwsAccess(f"http://127.0.0.1:{port}", "us-east-1", "testing", "testing")
+        _await(access.endpoint_url or "", process, log)
+        client = boto3.client(
+            "s3",
+            endpoint_url=access.endpoint_url,
+            region_name=access.region,
+            aws_access_key_id=access.access_key_id,
+            aws_secret_access_key=access.secret_access_key,
+        )
+        client.create_bucket(Bucket=BUCKET)
+        yield f"s3://{BUCKET}", access
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+@pytest.fixture
+def s3_place(s3_server: tuple[str, AwsAccess]) -> tuple[str, AwsAccess]:
+    """A prefix of the test's own."""
+    url, access = s3_server
+    return f"{url}/test-{uuid.uuid4().hex[:12]}", access
+
+
+def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            httpx.get(url, timeout=2)
+        except httpx.TransportError:
+            assert process.poll() is None, log.read_text(errors="replace")
+            assert time.monotonic() < deadline, f"moto did not answer: {log.read_text(errors='replace')}"
+            time.sleep(0.1)
+        else:
+            return

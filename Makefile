@@ -8,7 +8,7 @@ PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m docgraph_local
 WITH_STACK := eval "$$($(STACK) env)" &&
 
-.PHONY: help setup setup-tests up down status env logs clean preflight check test test-phase-6 prove chaos bench eval demo
+.PHONY: help setup setup-tests up down status env logs clean preflight walls check test test-phase-6 prove chaos bench eval demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,16 +40,18 @@ clean: ## Remove the stack's data after asking (YES=1: without asking)
 preflight: setup ## Look whether this machine can run the stack
 	@$(STACK) preflight
 
-check: setup ## Lint, types, layers and unit tests; run it before each commit
+walls: setup ## Lint, format, types and import contracts
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy --strict
 	@.venv/bin/lint-imports
+
+check: walls ## The walls and the unit tests; run it before each commit
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 tests/unit
 
 test: test-phase-6 ## Run every test on the real engines
 
-test-phase-6: setup-tests ## The same: results in reports/phase-6/
+test-phase-6: setup-tests walls ## The same: results in reports/phase-6/
 	@$(PYTHON_IN_VENV) -m docgraph_local.testrun
 
 prove: setup ## Check the commit protocol: millions of interleavings (half an hour)

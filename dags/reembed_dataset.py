@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from airflow.sdk import Param, dag, get_current_context, task
 
@@ -79,7 +79,7 @@ def reembed_dataset() -> None:
 
     version, batches = begin(), plan()
     version >> batches
-    backfill.partial(version=version).expand(batch=batches) >> complete(version)
+    backfill.partial(version=version).expand(batch=batches) >> complete(cast(str, version))
 
 
 reembed_dataset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import cast
 
 from airflow.sdk import dag, task
 
@@ -50,7 +51,8 @@ def watch_filesystem() -> None:
     def take_files(still: list[str] | None) -> dict[str, str]:
         return tasks.take_files(still or [])
 
-    take_files(wait_for_files.output)
+    # Airflow gives the task the value that the sensor returned.
+    take_files(cast(list[str], wait_for_files.output))
 
 
 watch_filesystem()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
@@ -11,6 +12,7 @@ from fastapi.responses import Response
 from starlette.routing import Route
 
 from docgraph import __version__
+from docgraph.api.errors import ErrorAnswer
 from docgraph.api.web import BodyLimit, error_response, install_error_handlers, require_bearer
 from docgraph.domain.errors import (
     ConfigurationError,
@@ -34,8 +36,8 @@ from ingestion_service.http.routes import (
     explain,
     gate,
     health,
+    integrity,
     jobs,
-    parity,
     reports,
     search,
     snapshots,
@@ -47,6 +49,9 @@ from ingestion_service.service import Service
 
 #: Bodies other than snapshots, which have a limit of their own (`limits.max_document_bytes`).
 MAX_BODY_BYTES = 4 * 2**20
+
+#: What OpenAPI says of every route's errors.
+_ERRORS: dict[int | str, dict[str, Any]] = {code: {"model": ErrorAnswer} for code in ("4XX", 422, "5XX")}
 
 #: Errors that an operator or a caller can act on: HTTP status and code; the first kind that fits.
 _STATUS: tuple[tuple[type[DocgraphError], int, str], ...] = (
@@ -86,7 +91,7 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
         await made.runtime.state.aclose()
         await run_in_threadpool(made.close)
 
-    app = FastAPI(title="docgraph ingestion service", version=__version__, lifespan=lifespan)
+    app = FastAPI(title="docgraph ingestion service", version=__version__, lifespan=lifespan, responses=_ERRORS)
     app.state.service = made
     # The outermost is added last: refused bodies are counted too.
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, except_prefix="/v1/snapshots")
@@ -97,7 +102,7 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
     app.include_router(health.router)
     app.include_router(reports.signed_router)
     guarded = [Depends(require_bearer(made.settings.token, "DOCGRAPH_TOKEN"))]
-    for module in (snapshots, jobs, events, reports, search, datasets, embeddings, explain, gate, parity):
+    for module in (snapshots, jobs, events, reports, search, datasets, embeddings, explain, gate, integrity):
         app.include_router(module.router, prefix="/v1", dependencies=guarded)
     app.router.routes.append(Route(MCP_PATH, endpoint=mcp, methods=["GET", "POST", "DELETE"]))
     return app

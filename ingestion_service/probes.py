@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from docgraph.domain.errors import DocgraphError
 
@@ -26,10 +26,6 @@ class ProbeResult:
     ok: bool
     seconds: float
     error: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {"ok": self.ok, "seconds": round(self.seconds, 6), "error": self.error or None}
 
 
 class Prober:

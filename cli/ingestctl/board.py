@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from docgraph.domain.jobs import STAGES, Event, JobStatus
-from ingestctl.api import JobRecord
+
+if TYPE_CHECKING:
+    from docgraph.api.jobs import Job
 
 #: Share of a document's bar that each step takes: embedding is where the time goes.
 WEIGHTS = {
@@ -144,19 +147,18 @@ class Board:
             self._embedding_since = self.clock() if self._embedding_since is None else self._embedding_since
         return row
 
-    def finished(self, record: JobRecord) -> Row | None:
+    def finished(self, record: Job) -> Row | None:
         """Take in a job's last state; returns its row."""
-        row = self._by_job.get(record.state.job.job_id)
+        row = self._by_job.get(record.job_id)
         if row is None or row.phase.is_over:
             return None
         self.over += 1
-        state = record.state
         row.phase = {
             JobStatus.COMPLETED: Phase.DONE,
             JobStatus.CANCELLED: Phase.CANCELLED,
-        }.get(state.status, Phase.FAILED)
-        row.stage, row.outcome, row.message = state.stage, state.outcome or state.status.value, state.error
-        row.done = row.total = state.counts.get("embedded", 0) + state.counts.get("reused", 0)
+        }.get(record.status, Phase.FAILED)
+        row.stage, row.outcome, row.message = record.stage, record.outcome or record.status.value, record.error
+        row.done = row.total = record.counts.get("embedded", 0) + record.counts.get("reused", 0)
         row.unit = "sections" if row.total else ""
         row.fraction = 1.0 if row.phase is Phase.DONE else row.fraction
         row.ended = self.clock()

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
 
+from docgraph.api.jobs import JobRequest
 from docgraph.domain.jobs import Operation
-from ingestctl.api import JOBS_PER_REQUEST, ServiceClient
+from ingestctl.client import JOBS_PER_REQUEST, ServiceClient
 from ingestctl.errors import CommandError, RefusedError
 from ingestctl.files import FileError, LocalDocument, Rejected, read_chunks, rejection, sha256_of, unreadable
 
@@ -75,9 +75,9 @@ def post(
     for start in range(0, len(delivered), JOBS_PER_REQUEST):
         chunk = delivered[start : start + JOBS_PER_REQUEST]
         answer = client.post_jobs([_job(tag, item, op) for item in chunk])
-        if note := answer.get("note"):
-            remark(str(note))
-        by_uri = {job["source_uri"]: job for job in answer["jobs"]}
+        if answer.note:
+            remark(answer.note)
+        by_uri = {job.source_uri: job for job in answer.jobs}
         for item in chunk:
             if (job := by_uri.get(item.document.source_uri)) is None:
                 raise CommandError(
@@ -85,20 +85,15 @@ def post(
                     hint=f"`ingestctl status --tag {tag}` shows what was queued.",
                     code="version_mismatch",
                 )
-            posted.append(
-                Posted(item.document, str(job["job_id"]), str(job["document_id"]), bool(job.get("deduplicated")))
-            )
+            posted.append(Posted(item.document, job.job_id, job.document_id, job.deduplicated))
     return posted
 
 
-def _job(tag: str, item: Delivered, op: Operation) -> dict[str, Any]:
-    return {
-        "source_uri": item.document.source_uri,
-        "tag": tag,
-        "checksum": item.checksum,
-        "content_type": item.document.content_type,
-        "op": op.value,
-    }
+def _job(tag: str, item: Delivered, op: Operation) -> JobRequest:
+    document = item.document
+    return JobRequest(
+        source_uri=document.source_uri, tag=tag, checksum=item.checksum, content_type=document.content_type, op=op
+    )
 
 
 def _deliver_one(

@@ -10,14 +10,16 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import httpx
 from httpx_sse import EventSource, SSEError
 
+from docgraph.api.jobs import JobDetails, Progress
 from docgraph.domain.jobs import Event, JobStatus
-from ingestctl.api import JobRecord, ServiceClient
+from ingestctl.client import ServiceClient
 from ingestctl.errors import CommandError, UnreachableError
+from ingestctl.transport import decoded
 
 #: Jobs named in one stream's address: with ids of 36 characters it stays far below the 16 KiB that servers accept.
 JOBS_PER_STREAM = 200
@@ -39,7 +41,7 @@ class Progressed:
 class Finished:
     """A job is final; `record` is its last state."""
 
-    record: JobRecord
+    record: JobDetails
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class _Stream:
 
     def _finish_if_final(self, job_id: str) -> None:
         """Ask for the job itself: an event that says `failed` may be a stage's, which Airflow tries again."""
-        if job_id in self._open and (record := self._client.job(job_id)).state.status.is_final:
+        if job_id in self._open and (record := self._client.job(job_id)).status.is_final:
             del self._open[job_id]
             self._updates.put(Finished(record))
 
@@ -189,18 +191,17 @@ def is_final(status: str) -> bool:
 
 
 def event_from_json(text: str) -> tuple[str, Event]:
-    """Read an event's data: the job's id and the event; unknown fields are ignored.
+    """Read an event's data: the job's id and the event; fields that this version does not know are ignored.
 
     Raises:
         CommandError: it is no event.
     """
     try:
-        data = json.loads(text)
-        values = {f.name: data[f.name] for f in fields(Event) if f.name in data}
-        return str(data["job_id"]), Event(**values)
-    except (KeyError, TypeError, ValueError) as error:
+        progress = decoded(Progress, json.loads(text))
+    except ValueError as error:
         raise CommandError(
-            f"The service sent an event that this ingestctl can't read: {error}.",
-            hint="Use the ingestctl of the same release as the service (`ingestctl version` shows both).",
-            code="version_mismatch",
+            f"The service sent an event that is not JSON: {error}.",
+            hint="Is it the ingestion service that listens there? `ingestctl version` asks it.",
+            code="not_json",
         ) from error
+    return progress.job_id, progress.as_event()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import unquote
 
 from rich.cells import cell_len
@@ -13,8 +12,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from docgraph.api.jobs import Job, parse_time
+from docgraph.api.reports import Reason
 from docgraph.domain.jobs import JobStatus
-from ingestctl.api import JobRecord, parse_time
 from ingestctl.files import UPLOAD_PREFIX, Rejected
 from ingestctl.text import duration, plural, printable, shorten
 from ingestctl.watch import RunVerdict
@@ -80,26 +80,24 @@ def ago(text: str) -> str:
     return f"{duration(max(0.0, (datetime.now(UTC) - at).total_seconds()))} ago" if at else ""
 
 
-def outcome_text(record: JobRecord) -> Text:
+def outcome_text(record: Job) -> Text:
     """Return a job's outcome, or its status while it has none, with its icon and in its colour."""
-    state = record.state
-    return Text(f"{_ICONS[state.status]} {state.outcome or state.status.value}", style=STATUS_STYLES[state.status])
+    return Text(f"{_ICONS[record.status]} {record.outcome or record.status.value}", style=STATUS_STYLES[record.status])
 
 
-def job_errors(records: Iterable[tuple[str, JobRecord]]) -> list[RenderableType]:
+def job_errors(records: Iterable[tuple[str, Job]]) -> list[RenderableType]:
     """Return one paragraph for each job that failed or was cancelled, up to `MAX_ROWS` of them."""
     lines: list[RenderableType] = []
-    wrong = [(name, record) for name, record in records if record.state.status is not JobStatus.COMPLETED]
+    wrong = [(name, record) for name, record in records if record.status is not JobStatus.COMPLETED]
     for name, record in wrong[:MAX_ROWS]:
-        state = record.state
-        if state.status is JobStatus.FAILED:
-            where = f" in {state.stage}" if state.stage else ""
+        if record.status is JobStatus.FAILED:
+            where = f" in {record.stage}" if record.stage else ""
             lines.append(
-                _paragraph("✘", "red", name, f"failed{where}: {state.error or state.error_code or 'no reason given'}")
+                _paragraph("✘", "red", name, f"failed{where}: {record.error or record.error_code or 'no reason given'}")
             )
-            lines.append(Text(f"  then: ingestctl resume {state.job.job_id}", style="dim"))
-        elif state.status is JobStatus.CANCELLED:
-            lines.append(_paragraph("–", "yellow", name, f"cancelled: {state.error or 'on request'}"))
+            lines.append(Text(f"  then: ingestctl resume {record.job_id}", style="dim"))
+        elif record.status is JobStatus.CANCELLED:
+            lines.append(_paragraph("–", "yellow", name, f"cancelled: {record.error or 'on request'}"))
     if (more := len(wrong) - MAX_ROWS) > 0:
         lines.append(Text(f"… and {plural(more, 'document')} more (--json lists all)", style="red"))
     return lines
@@ -130,22 +128,22 @@ def verdict(entry: RunVerdict) -> list[RenderableType]:
             ),
             Text(f"  run {printable(entry.run_id)}; then: ingestctl report {entry.job_id}", style="dim"),
         ]
-    lines = verdict_lines(entry.report)
+    report = entry.report
+    lines = verdict_lines(report.ready_for_queries, report.reasons, report.summary)
     lines.append(Text(f"  report  {printable(entry.path)}", style="dim"))
     return lines
 
 
-def verdict_lines(report: Mapping[str, Any]) -> list[RenderableType]:
+def verdict_lines(ready: bool, reasons: Iterable[Reason], summary: str = "") -> list[RenderableType]:
     """Return `ready_for_queries=…`, the summary, and each reason with the command that helps."""
-    ready = bool(report.get("ready_for_queries"))
     icon, style = ("✔ ", "green") if ready else ("✘ ", "red")
     lines: list[RenderableType] = [
         Text.assemble((icon, style), (f"ready_for_queries={str(ready).lower()}", f"bold {style}")),
     ]
-    if summary := str(report.get("summary") or ""):
+    if summary:
         lines.append(Text(f"  {printable(summary)}"))
-    for reason in report.get("reasons") or []:
-        lines.append(Text.assemble("  ", ("• ", style), printable(str(reason.get("message", reason.get("code", ""))))))
-        if command := reason.get("command"):
-            lines.append(Text(f"    {printable(str(command))}", style="cyan"))
+    for reason in reasons:
+        lines.append(Text.assemble("  ", ("• ", style), printable(reason.message)))
+        if reason.command:
+            lines.append(Text(f"    {printable(reason.command)}", style="cyan"))
     return lines

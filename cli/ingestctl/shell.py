@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from docgraph.settings import Settings
-    from ingestctl.api import ServiceClient
+    from ingestctl.client import ServiceClient
 
 
 #: Cells of a line that no terminal breaks: ids, paths and sentences stay whole for whatever reads the pipe.
@@ -81,7 +81,7 @@ class Shell:
 
     def client(self) -> ServiceClient:
         """Return a client for the service that the settings name; close it, or use it in a `with` statement."""
-        from ingestctl.api import ServiceClient
+        from ingestctl.client import ServiceClient
 
         return ServiceClient(self.settings.service_url, self.settings.token)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingestctl.api import JobRecord, ServiceClient
+from docgraph.api.jobs import Job
+from docgraph.api.reports import Report
 from ingestctl.board import Board
+from ingestctl.client import ServiceClient
 from ingestctl.errors import NotFoundError, UnreachableError
 from ingestctl.follow import Disconnected, Finished, Progressed, Reconnected, follow
 from ingestctl.progress import View
@@ -24,41 +26,41 @@ class RunVerdict:
 
     run_id: str
     job_id: str
-    report: Mapping[str, Any] | None
+    report: Report | None
     path: str
 
     @property
     def ready(self) -> bool | None:
         """Whether the dataset is fit to be queried; None = not known yet."""
-        return None if self.report is None else bool(self.report.get("ready_for_queries"))
+        return None if self.report is None else self.report.ready_for_queries
 
     def as_json(self) -> dict[str, Any]:
         """Return the verdict and where the whole report is."""
-        report = self.report or {}
+        report = self.report
         return {
             "run_id": self.run_id,
-            "report_id": report.get("report_id"),
+            "report_id": report.report_id if report else None,
             "report": self.path or None,
             "ready_for_queries": self.ready,
-            "summary": report.get("summary", ""),
-            "reasons": report.get("reasons", []),
-            "drift_pct": report.get("drift_pct"),
+            "summary": report.summary if report else "",
+            "reasons": [reason.as_json() for reason in report.reasons] if report else [],
+            "drift_pct": report.drift_pct if report else None,
         }
 
 
-def watch(client: ServiceClient, board: Board, view: View, job_ids: Sequence[str]) -> dict[str, JobRecord]:
+def watch(client: ServiceClient, board: Board, view: View, job_ids: Sequence[str]) -> dict[str, Job]:
     """Move the board until all jobs are final; returns their last states by job id.
 
     Raises:
         UnreachableError: the service stayed out of reach.
     """
-    records: dict[str, JobRecord] = {}
+    records: dict[str, Job] = {}
     for update in follow(client, job_ids):
         match update:
             case Progressed(job_id, event):
                 row = board.progressed(job_id, event)
             case Finished(record):
-                records[record.state.job.job_id] = record
+                records[record.job_id] = record
                 row = board.finished(record)
             case Disconnected(reason):
                 board.trouble, row = reason, None
@@ -72,10 +74,10 @@ def watch(client: ServiceClient, board: Board, view: View, job_ids: Sequence[str
 
 
 def verdicts(
-    client: ServiceClient, records: Iterable[JobRecord], board: Board, *, patience: float = REPORT_PATIENCE
+    client: ServiceClient, records: Iterable[Job], board: Board, *, patience: float = REPORT_PATIENCE
 ) -> list[RunVerdict]:
     """Wait for the report of each run that held one of the jobs; a job that no run ever took has none."""
-    one_of_run = {record.state.run_id: record for record in records if record.state.run_id}
+    one_of_run = {record.run_id: record for record in records if record.run_id}
     board.waiting_for = "all documents are through; waiting for the verdict"
     deadline = time.monotonic() + patience
     found = [_verdict(client, run_id, record, deadline) for run_id, record in one_of_run.items()]
@@ -83,19 +85,19 @@ def verdicts(
     return found
 
 
-def _verdict(client: ServiceClient, run_id: str, record: JobRecord, deadline: float) -> RunVerdict:
-    job_id = record.state.job.job_id
+def _verdict(client: ServiceClient, run_id: str, record: Job, deadline: float) -> RunVerdict:
+    job_id = record.job_id
     while True:
         report = _report_if_written(client, job_id)
         if report is not None:
-            path = client.job(job_id).state.report or f"reports/ingest/{report.get('report_id')}"
+            path = client.job(job_id).report or f"reports/ingest/{report.report_id}"
             return RunVerdict(run_id, job_id, report, path)
         if time.monotonic() > deadline:
             return RunVerdict(run_id, job_id, None, "")
         time.sleep(REPORT_PAUSE)
 
 
-def _report_if_written(client: ServiceClient, job_id: str) -> dict[str, Any] | None:
+def _report_if_written(client: ServiceClient, job_id: str) -> Report | None:
     try:
         return client.job_report(job_id)
     except (NotFoundError, UnreachableError):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
-from docgraph.retrieval import Answer, Evidence, Related
+from docgraph.api.datasets import Dataset
+from docgraph.api.search import Evidence, SearchAnswer
+from docgraph.retrieval import Related
 from docgraph.retrieval.validated import Hit
 
 #: Of the answers from the first on, nineteen in twenty answer; of those below the second, nine in ten don't
@@ -61,11 +62,11 @@ class FoundSection(BaseModel):
             document=evidence.document,
             document_uri=document_uri(tag, evidence.document_id),
             source_uri=evidence.source_uri,
-            heading_path=list(evidence.heading_path),
+            heading_path=evidence.heading_path,
             anchor=evidence.anchor,
             snippet=evidence.snippet,
-            score=round(evidence.score, 6),
-            why=list(evidence.why),
+            score=evidence.score,
+            why=evidence.why,
         )
 
 
@@ -78,11 +79,11 @@ class SearchReply(Reply):
     evidence: list[FoundSection]
 
     @classmethod
-    def of(cls, answer: Answer) -> SearchReply:
+    def of(cls, answer: SearchAnswer) -> SearchReply:
         """Return the answer as an agent gets it."""
         return cls(
             tag=answer.tag,
-            confidence=round(answer.confidence, 4),
+            confidence=answer.confidence,
             advice=_advice(answer),
             evidence=[FoundSection.of(answer.tag, evidence) for evidence in answer.evidence],
         )
@@ -263,20 +264,20 @@ def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:
     return flat if len(flat) <= length else flat[: length - 1].rsplit(" ", 1)[0] + "…"
 
 
-def dataset_entry(row: dict[str, Any]) -> DatasetEntry:
-    """Return a row of `GET /v1/datasets` as an agent gets it."""
-    verdict = row["verdict"] or {}
+def dataset_entry(dataset: Dataset) -> DatasetEntry:
+    """Return a dataset of `GET /v1/datasets` as an agent gets it."""
+    verdict = dataset.verdict or {}
     return DatasetEntry(
-        tag=row["tag"],
-        documents=row["documents"],
-        sections=row["sections"],
-        ready=row["ready"],
+        tag=dataset.tag,
+        documents=dataset.documents,
+        sections=dataset.sections,
+        ready=dataset.ready,
         reasons=verdict.get("reasons", ""),
         judged_at=verdict.get("at", ""),
     )
 
 
-def _advice(answer: Answer) -> str:
+def _advice(answer: SearchAnswer) -> str:
     if not answer.evidence:
         return (
             "Nothing in this dataset matches. Say that the documentation does not cover it, or search with other words."

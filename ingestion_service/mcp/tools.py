@@ -70,7 +70,7 @@ def add_tools(server: MCPServer, service: Service) -> None:
         answer = retrieval.search(
             runtime.graph, runtime.vectors, runtime.embedder, query, tag, limit=limit, related=False
         )
-        return SearchReply.of(answer).as_result()
+        return SearchReply.of(answer.as_model()).as_result()
 
     def read_section(section_id: SectionId) -> Annotated[CallToolResult, SectionReply]:
         """Read one section whole, as Markdown, with the ids of the sections before and after it.

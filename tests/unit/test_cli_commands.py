@@ -6,11 +6,11 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from unit.cli_service import REPORT_ID, TOKEN, FakeDoor, Plan, ingestctl, serving
 
+from docgraph.api.datasets import Embeddings, EmbeddingVersionState, RunState
 from ingestctl.commands import reembed
 
 
@@ -179,18 +179,19 @@ def test_datasets_are_listed_with_size_and_verdict() -> None:
     assert ingestctl("datasets", "--json").json["datasets"][0]["tag"] == "docs"
 
 
-def move(current: str, building: str | None, state: str, step: str = "backfill", error: str = "") -> dict[str, Any]:
+def move(current: str, building: str | None, state: str, step: str = "backfill", error: str = "") -> Embeddings:
     """How a dataset stands that moves from the version `old` to `new`."""
     roles = {"old": "current" if current == "old" else "kept", "new": "current" if current == "new" else "building"}
-    return {
-        "tag": "docs",
-        "embedding_version": current,
-        "building": building,
-        "sections": 1234,
-        "versions": [{"version": v, "role": role, "points": 1234, "model": v} for v, role in roles.items()],
-        "progress": {"version": "new", "run_id": "reembed__docs__new__1", "step": step, "error": error},
-        "run": {"run_id": "reembed__docs__new__1", "state": state},
-    }
+    run_id = "reembed__docs__new__1"
+    return Embeddings(
+        tag="docs",
+        embedding_version=current,
+        building=building,
+        sections=1234,
+        versions=[EmbeddingVersionState(version=v, role=role, points=1234, model=v) for v, role in roles.items()],
+        progress={"version": "new", "run_id": run_id, "step": step, "error": error},
+        run=RunState(run_id=run_id, state=state),
+    )
 
 
 def test_reembed_follows_the_run_until_readers_have_the_new_version(

@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 from unit.cli_service import TOKEN, FakeDoor, Plan, Ran, ingestctl, serving
 
+from docgraph.domain.jobs import JobStatus
 from ingestctl import follow
 
 
@@ -105,7 +106,7 @@ def test_bad_files_fail_the_command_although_the_good_ones_are_done(door: FakeDo
     assert ran.code == 1
     assert "empty.md is empty" in ran.out
     assert "no file or folder missing.md" in ran.out
-    assert next(iter(door.jobs.values()))["status"] == "completed"
+    assert next(iter(door.jobs.values())).status == "completed"
 
 
 @pytest.mark.usefixtures("service")
@@ -122,7 +123,7 @@ def test_a_failed_job_is_named_with_stage_reason_and_what_to_do(door: FakeDoor) 
     write("bad.md", "good.md")
     ran = ingestctl("ingest", "bad.md", "good.md", "--tag", "docs")
     assert ran.code == 1
-    job_id = next(job["job_id"] for job in door.jobs.values() if "bad" in job["source_uri"])
+    job_id = next(job.job_id for job in door.jobs.values() if "bad" in job.source_uri)
     assert "bad.md  failed in embed: section 3 would be truncated" in ran.out
     assert f"ingestctl resume {job_id}" in ran.out
 
@@ -185,7 +186,7 @@ def test_a_restart_of_the_service_is_survived(door: FakeDoor, tmp_path: Path, mo
         command.start()
         wait_for(lambda: any(e.stage == "embed" for log in door.events.values() for e in log))
     (job_id,) = door.jobs
-    door.end(job_id, "completed", outcome="created")
+    door.end(job_id, JobStatus.COMPLETED, outcome="created")
     with serving(door, port):
         command.join(timeout=20)
     assert ran[0].code == 0

@@ -123,7 +123,7 @@ def test_ctrl_c_detaches_and_says_how_to_follow_and_how_to_stop(
     assert f"ingestctl tail {job_id}" in err
     assert f"ingestctl cancel {job_id}" in err
     assert "Traceback" not in err
-    assert door.jobs[job_id]["status"] == "running"
+    assert door.jobs[job_id].status == "running"
 
 
 def test_ctrl_c_with_json_still_leaves_one_document(

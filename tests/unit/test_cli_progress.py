@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from docgraph.api.jobs import Job
 from docgraph.domain.jobs import STAGES, Event
-from ingestctl.api import JobRecord
 from ingestctl.board import Board, Phase
 from ingestctl.progress import LiveView, PlainView, viewing
 
@@ -31,8 +31,8 @@ def event(stage: str, status: str = "running", done: int = 0, total: int = 0, me
     return Event(1, "2026-11-23T10:00:00.000000Z", stage, status, done, total, "sections", message)
 
 
-def record(job_id: str, status: str = "completed", outcome: str = "created", error: str = "") -> JobRecord:
-    return JobRecord.from_json({
+def record(job_id: str, status: str = "completed", outcome: str = "created", error: str = "") -> Job:
+    return Job.model_validate({
         "job_id": job_id, "source_uri": "upload:///a.md", "content_type": "text/markdown", "checksum": "c", "tag": "t",
         "created_at": "", "document_id": "d", "status": status, "outcome": outcome, "error": error, "stage": "embed",
         "counts": {"embedded": 3, "reused": 2}, "a_field_of_tomorrow": 1,
@@ -141,7 +141,7 @@ def test_with_many_documents_only_the_busy_ones_and_the_whole_are_drawn() -> Non
     assert "80 of 200 documents done" in text
 
 
-def lines_of(board: Board, events: list[tuple[str, Event]], records: list[JobRecord]) -> str:
+def lines_of(board: Board, events: list[tuple[str, Event]], records: list[Job]) -> str:
     out = io.StringIO()
     view = PlainView(board, Console(file=out, width=200))
     for job_id, one in events:

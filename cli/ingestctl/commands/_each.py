@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,15 @@ from ingestctl.errors import CommandError, ExitCode, NotFoundError, RefusedError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from docgraph.api.jobs import Job
+
 
 @dataclass
 class EachResult:
     """What happened to each job; `done` is the word for success."""
 
     done: str
-    answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    answers: dict[str, Job] = field(default_factory=dict)
     errors: dict[str, CommandError] = field(default_factory=dict)
 
     @property
@@ -30,7 +32,7 @@ class EachResult:
     def as_json(self) -> dict[str, Any]:
         """Return the jobs with their state or their error."""
         return {
-            "jobs": [dict(answer) for answer in self.answers.values()],
+            "jobs": [answer.as_json() for answer in self.answers.values()],
             "errors": [
                 {"job_id": job_id, "code": error.code, "message": str(error), "hint": error.hint}
                 for job_id, error in self.errors.items()
@@ -45,9 +47,9 @@ class EachResult:
         from ingestctl.text import printable
 
         for job_id, answer in self.answers.items():
-            name = render.name_of(str(answer.get("source_uri", "")))
+            name = render.name_of(answer.source_uri)
             yield Text.assemble(("✔ ", "green"), printable(job_id), "  ", (name, "bold"), f"  {self.done}")
-            if note := answer.get("note"):
+            if note := getattr(answer, "note", ""):
                 yield Text(f"  {printable(str(note))}", style="yellow")
         for job_id, error in self.errors.items():
             yield Text.assemble(
@@ -55,7 +57,7 @@ class EachResult:
             )
 
 
-def each(job_ids: Sequence[str], request: Callable[[str], Mapping[str, Any]], done: str) -> EachResult:
+def each(job_ids: Sequence[str], request: Callable[[str], Job], done: str) -> EachResult:
     """Send one request for each job and collect answers and refusals.
 
     Raises:

@@ -12,6 +12,9 @@ from ingestctl.commands._options import EPILOG, Json, start
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
+
+    from docgraph.api.datasets import Dataset
 
 
 def register(app: typer.Typer) -> None:
@@ -30,11 +33,11 @@ def datasets(ctx: typer.Context, as_json: Json = False) -> None:
 class DatasetTable:
     """All datasets."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Dataset]
 
     def as_json(self) -> dict[str, Any]:
         """Return the datasets as the service tells them."""
-        return {"datasets": self.rows}
+        return {"datasets": [row.as_json() for row in self.rows]}
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return one line a dataset."""
@@ -51,17 +54,17 @@ class DatasetTable:
         )
         for row in self.rows:
             table.add_row(
-                Text(printable(str(row.get("tag", "")))),
-                _ready(row.get("ready")),
-                f"{int(row.get('documents') or 0):,}",
-                f"{int(row.get('sections') or 0):,}",
-                Text(printable(str(row.get("embedding_version") or ""))),
-                Text(printable(str(row.get("report") or "")), style="dim"),
+                Text(printable(row.tag)),
+                _ready(row.ready),
+                f"{row.documents:,}",
+                f"{row.sections:,}",
+                Text(printable(row.embedding_version or "")),
+                Text(printable(row.report or ""), style="dim"),
             )
         yield table
 
 
-def _ready(value: Any) -> Any:
+def _ready(value: bool | None) -> Text:
     from rich.text import Text
 
     if value is None:

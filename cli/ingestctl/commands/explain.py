@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,8 @@ from ingestctl.errors import ExitCode, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from docgraph.api.explain import Explanation
 
 _WATCH_PREFIX = "fs://ingest/watch/"
 
@@ -55,14 +57,14 @@ def explain(
     asked = _as_address(target) or _as_path(target, base or Path.cwd(), shell.settings.watch_root, tag)
     with shell.client() as client:
         answer = client.explain(asked.addresses, tag, asked.checksum)
-    if not answer["known"] and asked.is_missing:
+    if not answer.known and asked.is_missing:
         raise NotFoundError(
             f"There is no file {target}, and docgraph knows no document of that name.",
             hint="Check the spelling, the folder and --base; `ingestctl status` lists what was sent.",
             code="not_found",
         )
-    shell.show(Chain(answer, target, "" if answer["known"] else asked.refused))
-    raise typer.Exit(ExitCode.OK if answer["broken"] is None else ExitCode.FAILED)
+    shell.show(Chain(answer, target, "" if answer.known else asked.refused))
+    raise typer.Exit(ExitCode.OK if answer.broken is None else ExitCode.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,13 @@ def _below(path: Path, root: Path) -> str:
 class Chain:
     """The service's answer; `refused` says why `ingest` would not send the local file."""
 
-    answer: Mapping[str, Any]
+    answer: Explanation
     target: str
     refused: str
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer and what is wrong with the local file."""
-        return {**self.answer, "target": self.target, "refused": self.refused or None}
+        return {**self.answer.as_json(), "target": self.target, "refused": self.refused or None}
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return the checklist, and below it what to do."""
@@ -129,25 +131,24 @@ class Chain:
 
         from ingestctl.text import printable
 
-        yield Text.assemble(
-            (printable(str(self.answer["source_uri"])), "bold"), f"  dataset {printable(str(self.answer['tag']))}"
-        )
+        yield Text.assemble((printable(self.answer.source_uri), "bold"), f"  dataset {printable(self.answer.tag)}")
         yield ""
-        for link in self.answer["links"]:
-            icon, style = _LOOKS[link["status"]]
-            name = str(link["name"]).ljust(_NAME_WIDTH)
-            message = Text(printable(str(link["message"])), style="bold" if link["status"] == "broken" else style)
-            yield Text.assemble((f"{icon} {name} ", "bold red" if link["status"] == "broken" else style), message)
+        for link in self.answer.links:
+            icon, style = _LOOKS[link.status.value]
+            is_broken = link.status.value == "broken"
+            name = link.name.ljust(_NAME_WIDTH)
+            message = Text(printable(link.message), style="bold" if is_broken else style)
+            yield Text.assemble((f"{icon} {name} ", "bold red" if is_broken else style), message)
         yield ""
-        broken = self.answer["broken"]
+        broken = self.answer.broken
         if broken is None:
             yield Text.assemble(("✔ ", "green"), ("it is searchable", "bold green"))
             return
-        if self.answer["searchable"]:
+        if self.answer.searchable:
             yield Text("It can be found, but the dataset is not to be trusted yet.", style="yellow")
         if self.refused:
             yield Text.assemble(("✘ ", "red"), f"`ingestctl ingest` would refuse the file: {printable(self.refused)}")
-        yield Text.assemble(("what to do: ", "bold"), printable(str(broken["action"])))
+        yield Text.assemble(("what to do: ", "bold"), printable(broken.action))
 
 
 _LOOKS = {"ok": ("✔", "green"), "broken": ("✘", "red"), "unknown": ("·", "dim")}

@@ -17,8 +17,9 @@ from ingestctl.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ingestctl.api import JobRecord, ServiceClient
+    from docgraph.api.jobs import Job
     from ingestctl.board import Board
+    from ingestctl.client import ServiceClient
     from ingestctl.delivery import Posted
     from ingestctl.files import Rejected
     from ingestctl.shell import Shell
@@ -83,7 +84,7 @@ class IngestResult:
     tag: str
     rejected: list[Rejected] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
-    records: dict[str, JobRecord] = field(default_factory=dict)
+    records: dict[str, Job] = field(default_factory=dict)
     runs: list[RunVerdict] = field(default_factory=list)
     waited: bool = False
     detached: bool = False
@@ -102,7 +103,7 @@ class IngestResult:
         if self.detached:
             return ExitCode.INTERRUPTED
         all_sent = not self.rejected
-        all_done = all(record.state.status is JobStatus.COMPLETED for record in self.records.values())
+        all_done = all(record.status is JobStatus.COMPLETED for record in self.records.values())
         if not self.waited:
             return ExitCode.OK if all_sent else ExitCode.FAILED
         return ExitCode.OK if all_sent and all_done and self.ready else ExitCode.FAILED
@@ -122,19 +123,18 @@ class IngestResult:
 
     def _document(self, item: Posted) -> dict[str, Any]:
         record = self.records.get(item.job_id)
-        state = record.state if record else None
-        failed = state is not None and bool(state.error or state.error_code)
+        failed = record is not None and bool(record.error or record.error_code)
         return {
             "path": item.document.name,
             "source_uri": item.document.source_uri,
             "job_id": item.job_id,
             "document_id": item.document_id,
             "deduplicated": item.deduplicated,
-            "status": state.status.value if state else None,
-            "outcome": (state.outcome or None) if state else None,
-            "counts": dict(state.counts) if state else {},
+            "status": record.status.value if record else None,
+            "outcome": (record.outcome or None) if record else None,
+            "counts": dict(record.counts) if record else {},
             "seconds": record.seconds if record else None,
-            "error": {"code": state.error_code, "message": state.error} if state and failed else None,
+            "error": {"code": record.error_code, "message": record.error} if record and failed else None,
         }
 
     def for_people(self) -> Iterable[RenderableType]:
@@ -193,14 +193,14 @@ class IngestResult:
         known = [(item, self.records[item.job_id]) for item in self.posted if item.job_id in self.records]
         listed = known[: render.MAX_ROWS]
         for item, record in listed:
-            counts = record.state.counts
+            counts = record.counts
             table.add_row(
                 render.Name(item.document.name),
                 render.outcome_text(record),
                 *(f"{counts.get(name, 0):,}" for name in ("embedded", "reused", "removed")),
                 duration(record.seconds),
             )
-        outcomes = Counter(record.state.outcome or record.state.status.value for _, record in known)
+        outcomes = Counter(record.outcome or record.status.value for _, record in known)
         summed = ", ".join(f"{number:,} {outcome}" for outcome, number in sorted(outcomes.items()))
         more = f"… and {len(known) - len(listed):,} more. " if len(known) > len(listed) else ""
         altogether = f"{more}{plural(len(known), 'document')} in {duration(self.seconds)}: {summed}"

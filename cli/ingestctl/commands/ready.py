@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from ingestctl.errors import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from docgraph.api.health import DatasetReadiness, Readiness
 
 
 def register(app: typer.Typer) -> None:
@@ -25,20 +27,20 @@ def ready(ctx: typer.Context, tag: AnyTag = None, as_json: Json = False) -> None
     shell = start(ctx, as_json)
     with shell.client() as client:
         answer = client.ready(tag)
-    shell.show(Readiness(answer, tag))
-    raise typer.Exit(ExitCode.OK if answer["ready"] else ExitCode.FAILED)
+    shell.show(ReadinessResult(answer, tag))
+    raise typer.Exit(ExitCode.OK if answer.ready else ExitCode.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
-class Readiness:
+class ReadinessResult:
     """The service's checks."""
 
-    answer: Mapping[str, Any]
+    answer: Readiness | DatasetReadiness
     tag: str | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer unchanged."""
-        return dict(self.answer)
+        return self.answer.as_json()
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return one line a check, then the answer."""
@@ -48,27 +50,25 @@ class Readiness:
         from ingestctl.text import duration, printable
 
         table = render.table("", "Check", "Time", "", right=("Time",))
-        for name, check in (self.answer.get("checks") or {}).items():
-            ok = bool(check.get("ok"))
-            seconds = check.get("seconds")
+        for name, check in self.answer.checks.items():
             table.add_row(
-                Text("✔" if ok else "✘", style="green" if ok else "red"),
-                Text(printable(str(name))),
-                Text(duration(float(seconds)) if seconds is not None else "", style="dim"),
-                Text(printable(str(check.get("error") or "")), style="red"),
+                Text("✔" if check.ok else "✘", style="green" if check.ok else "red"),
+                Text(printable(name)),
+                Text(duration(check.seconds), style="dim"),
+                Text(printable(check.error or ""), style="red"),
             )
         yield table
-        dataset = self.answer.get("dataset")
+        dataset = getattr(self.answer, "dataset", None)
         if self.tag and dataset:
-            facts = "  ".join(f"{key}={value}" for key, value in dataset.items() if not isinstance(value, (dict, list)))
+            facts = "  ".join(f"{key}={value}" for key, value in dataset.items())
             yield Text(f"dataset {self.tag}: {printable(facts)}", style="dim")
         elif self.tag:
             yield Text(f"dataset {self.tag} has no verdict yet: no run of it has ended", style="yellow")
-        embedding = self.answer.get("embedding")
-        if embedding and not embedding["served"]:
-            yield Text(printable(str(embedding["error"])), style="red")
+        embedding = getattr(self.answer, "embedding", None)
+        if embedding and not embedding.served:
+            yield Text(printable(str(embedding.error)), style="red")
         what = f"dataset {self.tag}" if self.tag else "docgraph"
-        if self.answer["ready"]:
+        if self.answer.ready:
             yield Text.assemble(("✔ ", "green"), (f"{what} is ready", "bold green"))
         else:
             yield Text.assemble(("✘ ", "red"), (f"{what} is not ready", "bold red"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,8 @@ from ingestctl.errors import CommandError, UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ingestctl.api import ServiceClient
+    from docgraph.api.datasets import Embeddings, ReembeddingStarted
+    from ingestctl.client import ServiceClient
     from ingestctl.shell import Shell
 
 POLL_SECONDS = 1.0
@@ -69,21 +70,19 @@ def reembed(
             shell.show(Versions(client.embeddings(tag)))
             return
         begun = client.reembed(tag, to)
-        shell.notes().print(
-            f"{tag}: moving to embedding version {begun['version']} ({begun['model']}), run {begun['run_id']}"
-        )
-        answer = _follow(shell, client, tag, begun) if wait else client.embeddings(tag, begun["run_id"])
+        shell.notes().print(f"{tag}: moving to embedding version {begun.version} ({begun.model}), run {begun.run_id}")
+        answer = _follow(shell, client, tag, begun) if wait else client.embeddings(tag, begun.run_id)
     shell.show(Versions(answer))
 
 
-def _follow(shell: Shell, client: ServiceClient, tag: str, begun: Mapping[str, Any]) -> dict[str, Any]:
+def _follow(shell: Shell, client: ServiceClient, tag: str, begun: ReembeddingStarted) -> Embeddings:
     """Show how far the move is until it has ended; Ctrl-C leaves it to Airflow."""
-    from ingestctl.parity import Line
+    from ingestctl.integrity import Line
 
     try:
         with Line(shell.notes()) as line:
             while True:
-                answer = client.embeddings(tag, begun["run_id"])
+                answer = client.embeddings(tag, begun.run_id)
                 if _is_done(answer, begun):
                     return answer
                 line.show(f"{tag}: {_stage(answer, begun)}")
@@ -93,45 +92,45 @@ def _follow(shell: Shell, client: ServiceClient, tag: str, begun: Mapping[str, A
         raise
 
 
-def _is_done(answer: Mapping[str, Any], begun: Mapping[str, Any]) -> bool:
+def _is_done(answer: Embeddings, begun: ReembeddingStarted) -> bool:
     """Whether readers have the new version.
 
     Raises:
         CommandError: the run ended without giving it to them.
     """
-    state = answer["run"]["state"]
-    if answer["embedding_version"] == begun["version"] and state not in {"queued", "running"}:
+    state = answer.run.state if answer.run else "unknown"
+    if answer.embedding_version == begun.version and state not in {"queued", "running"}:
         return True
     if state in _ENDED_RUNS or state == "success":
-        progress = answer["progress"] or {}
-        reason = progress.get("error") if progress.get("run_id") == begun["run_id"] else ""
+        progress = answer.progress or {}
+        reason = progress.get("error") if progress.get("run_id") == begun.run_id else ""
         raise CommandError(
-            str(reason or f"The run {begun['run_id']} ended ({state}) before readers had version {begun['version']}."),
-            hint=f"Airflow shows the run. `ingestctl reembed --tag={answer['tag']}` goes on where it stopped, --abort gives it up.",
+            str(reason or f"The run {begun.run_id} ended ({state}) before readers had version {begun.version}."),
+            hint=f"Airflow shows the run. `ingestctl reembed --tag={answer.tag}` goes on where it stopped, --abort gives it up.",
             code="not_moved",
         )
     return False
 
 
-def _stage(answer: Mapping[str, Any], begun: Mapping[str, Any]) -> str:
-    progress = answer["progress"] or {}
-    if progress.get("run_id") != begun["run_id"]:
-        return f"the run is {answer['run']['state']}"
+def _stage(answer: Embeddings, begun: ReembeddingStarted) -> str:
+    progress = answer.progress or {}
+    if progress.get("run_id") != begun.run_id:
+        return f"the run is {answer.run.state if answer.run else 'unknown'}"
     step = _STEPS.get(str(progress.get("step")), str(progress.get("step")))
     error = f"; last error, tried again: {progress['error']}" if progress.get("error") else ""
-    points = next((row["points"] for row in answer["versions"] if row["version"] == begun["version"]), 0)
-    return f"{step}, {int(points):,} of {int(answer['sections']):,} sections are in the new version{error}"
+    points = next((row.points for row in answer.versions if row.version == begun.version), 0)
+    return f"{step}, {points:,} of {answer.sections:,} sections are in the new version{error}"
 
 
 @dataclass(frozen=True, slots=True)
 class Versions:
     """A dataset's embedding versions."""
 
-    answer: Mapping[str, Any]
+    answer: Embeddings
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer unchanged."""
-        return dict(self.answer)
+        return self.answer.as_json()
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return one line a version, and what is to be done with those that are kept."""
@@ -141,19 +140,19 @@ class Versions:
         from ingestctl.text import printable
 
         answer = self.answer
-        yield Text(f"{answer['tag']}: {int(answer['sections']):,} sections")
+        yield Text(f"{answer.tag}: {answer.sections:,} sections")
         table = render.table("Embedding version", "", "Vectors", "Model", right=("Vectors",))
-        for row in answer["versions"]:
+        for row in answer.versions:
             table.add_row(
-                Text(printable(str(row["version"]))),
-                Text(row["role"], style=_STYLES[row["role"]]),
-                f"{int(row['points']):,}",
-                Text(printable(str(row["model"] or "served by no server")), style="" if row["model"] else "dim"),
+                Text(printable(row.version)),
+                Text(row.role, style=_STYLES[row.role]),
+                f"{row.points:,}",
+                Text(printable(row.model or "served by no server"), style="" if row.model else "dim"),
             )
         yield table
-        progress = answer["progress"] or {}
-        if answer["building"] and progress.get("error"):
+        progress = answer.progress or {}
+        if answer.building and progress.get("error"):
             yield Text(printable(str(progress["error"])), style="red")
-        for row in answer["versions"]:
-            if row["role"] in {"kept", "retiring"}:
-                yield Text(f"  ingestctl retire-embeddings {row['version']} --tag={answer['tag']}", style="cyan")
+        for row in answer.versions:
+            if row.role in {"kept", "retiring"}:
+                yield Text(f"  ingestctl retire-embeddings {row.version} --tag={answer.tag}", style="cyan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ingestctl import parity
+from ingestctl import integrity
 from ingestctl.commands._options import EPILOG, AllDatasets, AnyTag, Documents, Json, start
 from ingestctl.errors import ExitCode
 
@@ -22,9 +22,11 @@ def repair(
     as_json: Json = False,
 ) -> None:
     """Mend what differs between the stores, and judge the dataset anew; exit code 0 = equal now, 1 = something is left."""
+    from docgraph.api.integrity import Repair
+
     shell = start(ctx, as_json)
-    body = parity.target(tag, documents or [], everything)
+    body = integrity.target(tag, documents or [], everything)
     with shell.client() as client:
-        answer = parity.follow(shell, client, "/v1/repair", body)
-    shell.show(parity.Repairs(answer))
-    raise typer.Exit(ExitCode.OK if answer["equal"] else ExitCode.FAILED)
+        equal, datasets = integrity.follow(shell, client, "/v1/repair", body, Repair)
+    shell.show(integrity.Repairs(equal, datasets))
+    raise typer.Exit(ExitCode.OK if equal else ExitCode.FAILED)

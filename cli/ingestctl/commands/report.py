@@ -17,7 +17,8 @@ from ingestctl.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ingestctl.api import ServiceClient
+    from docgraph.api.reports import Report
+    from ingestctl.client import ServiceClient
 
 _REPORT_ID = re.compile(r"\d{8}T\d{6}(\.\d+)?Z")
 LATEST = "latest"
@@ -81,17 +82,17 @@ def report(
 class JsonReport:
     """The report as it was written."""
 
-    raw: dict[str, Any]
+    raw: Report
 
     def as_json(self) -> dict[str, Any]:
         """Return it unchanged."""
-        return self.raw
+        return self.raw.as_json()
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return its verdict."""
         from ingestctl import render
 
-        return render.verdict_lines(self.raw)
+        return render.verdict_lines(self.raw.ready_for_queries, self.raw.reasons, self.raw.summary)
 
 
 class _Source:
@@ -100,15 +101,15 @@ class _Source:
     def __init__(self, client: ServiceClient, which: str, tag: str | None) -> None:
         self._client = client
         self._job_id: str | None = None
-        self._raw: dict[str, Any] | None = None
+        self._raw: Report | None = None
         if which == LATEST:
             self._raw = client.latest_report(tag)
-            self.name = str(self._raw["report_id"])
+            self.name = self._raw.report_id
         else:
             self.name = which
             self._job_id = None if _REPORT_ID.fullmatch(which) else which
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> Report:
         if self._raw is None:
             self._raw = self._client.job_report(self._job_id) if self._job_id else self._client.report(self.name)
         return self._raw

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,8 @@ from ingestctl.commands._options import EPILOG, Json, Tag, start
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from docgraph.api.datasets import RetiredEmbeddings
 
 
 def register(app: typer.Typer) -> None:
@@ -37,11 +39,11 @@ def retire_embeddings(
 class Retired:
     """What was deleted."""
 
-    answer: Mapping[str, Any]
+    answer: RetiredEmbeddings
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer unchanged."""
-        return dict(self.answer)
+        return self.answer.as_json()
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return one line."""
@@ -49,7 +51,5 @@ class Retired:
 
         from ingestctl.text import plural
 
-        done = (
-            f"{plural(int(self.answer['deleted']), 'vector')} of embedding version {self.answer['version']} are deleted"
-        )
-        yield Text.assemble(("✔ ", "green"), f"{self.answer['tag']}: {done}")
+        done = f"{plural(self.answer.deleted, 'vector')} of embedding version {self.answer.version} are deleted"
+        yield Text.assemble(("✔ ", "green"), f"{self.answer.tag}: {done}")

@@ -14,6 +14,8 @@ from ingestctl.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from docgraph.api.search import Evidence, SearchAnswer
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -52,11 +54,11 @@ def search(
 class SearchResult:
     """The service's `answer_json`."""
 
-    answer: dict[str, Any]
+    answer: SearchAnswer
 
     def as_json(self) -> dict[str, Any]:
         """Return it unchanged."""
-        return self.answer
+        return self.answer.as_json()
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return each hit with place, text and reason, and how far the whole is to be trusted."""
@@ -64,45 +66,45 @@ class SearchResult:
 
         from ingestctl.text import duration, printable
 
-        evidence = self.answer.get("evidence") or []
+        evidence = self.answer.evidence
         for rank, hit in enumerate(evidence, start=1):
             yield from _hit(rank, hit)
-        confidence = float(self.answer.get("confidence") or 0.0)
-        seconds = (self.answer.get("timings") or {}).get("total")
+        confidence = self.answer.confidence
+        seconds = self.answer.timings.get("total")
         if not evidence:
-            yield Text(f"Nothing in {printable(str(self.answer.get('tag', '')))} answers this.", style="yellow")
+            yield Text(f"Nothing in {printable(self.answer.tag)} answers this.", style="yellow")
         yield Text.assemble(
             "confidence ",
             _meter(confidence),
             f" {confidence:.2f}",
             (
-                f"  ·  {len(evidence)} shown" + (f"  ·  {duration(float(seconds))}" if seconds is not None else ""),
+                f"  ·  {len(evidence)} shown" + (f"  ·  {duration(seconds)}" if seconds is not None else ""),
                 "dim",
             ),
         )
 
 
-def _hit(rank: int, hit: dict[str, Any]) -> Iterable[RenderableType]:
+def _hit(rank: int, hit: Evidence) -> Iterable[RenderableType]:
     from rich.padding import Padding
     from rich.text import Text
 
     from ingestctl.text import printable
 
-    place = [str(hit.get("document") or ""), *(str(part) for part in hit.get("heading_path") or [])]
+    place = [hit.document, *hit.heading_path]
     # A document's title is often its first heading; once is enough.
     if len(place) > 1 and place[0] == place[1]:
         del place[0]
     yield Text.assemble(
         (f"{rank:>2}. ", "bold cyan"),
         (printable(" › ".join(part for part in place if part)), "bold"),
-        (f"  {float(hit.get('score') or 0):.3f}", "dim"),
+        (f"  {hit.score:.3f}", "dim"),
     )
-    anchor = f"#{hit['anchor']}" if hit.get("anchor") else ""
-    yield Text(f"    {printable(str(hit.get('source_uri', '')))}{printable(anchor)}", style="cyan")
-    yield Padding(Text(printable(str(hit.get("snippet") or ""), keep="\n").strip()), (0, 2, 0, 4), expand=False)
-    if why := hit.get("why"):
+    anchor = f"#{hit.anchor}" if hit.anchor else ""
+    yield Text(f"    {printable(hit.source_uri)}{printable(anchor)}", style="cyan")
+    yield Padding(Text(printable(hit.snippet, keep="\n").strip()), (0, 2, 0, 4), expand=False)
+    if hit.why:
         yield Padding(
-            Text("why: " + "; ".join(printable(str(reason)) for reason in why), style="dim italic"), (0, 2, 0, 4)
+            Text("why: " + "; ".join(printable(reason) for reason in hit.why), style="dim italic"), (0, 2, 0, 4)
         )
     yield ""
 

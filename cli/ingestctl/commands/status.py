@@ -14,7 +14,7 @@ from ingestctl.commands._options import EPILOG, AnyTag, Json, start
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ingestctl.api import JobRecord
+    from docgraph.api.jobs import Job, JobDetails
 
 #: The service lists no more at once.
 MAX_JOBS = 1000
@@ -42,7 +42,7 @@ def status(
     shell = start(ctx, as_json)
     with shell.client() as client:
         if jobs:
-            shell.show(JobDetails([client.job(job_id) for job_id in jobs]))
+            shell.show(NamedJobs([client.job(job_id) for job_id in jobs]))
             return
         found = client.jobs(tag=tag, status=only.value if only else None, run_id=run, limit=limit)
     shell.show(JobTable(found))
@@ -52,11 +52,11 @@ def status(
 class JobTable:
     """The recent jobs."""
 
-    records: list[JobRecord]
+    records: list[Job]
 
     def as_json(self) -> dict[str, Any]:
         """Return the jobs as the service tells them."""
-        return {"jobs": [dict(record.raw) for record in self.records]}
+        return {"jobs": [record.as_json() for record in self.records]}
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return one line a job."""
@@ -70,28 +70,27 @@ class JobTable:
             return
         table = render.table("Job", "Document", "Dataset", "Status", "Stage", "Time", "Queued", right=("Time",))
         for record in self.records:
-            state = record.state
             table.add_row(
-                state.job.job_id,
-                render.Name(render.name_of(state.job.source_uri), 48),
-                state.job.tag,
+                record.job_id,
+                render.Name(render.name_of(record.source_uri), 48),
+                record.tag,
                 render.outcome_text(record),
-                "" if state.status is JobStatus.COMPLETED else state.stage,
+                "" if record.status is JobStatus.COMPLETED else record.stage,
                 duration(record.seconds),
-                Text(render.ago(state.queued_at or state.job.created_at), style="dim"),
+                Text(render.ago(record.queued_at or record.created_at), style="dim"),
             )
         yield table
 
 
 @dataclass(frozen=True, slots=True)
-class JobDetails:
+class NamedJobs:
     """Named jobs with their stages."""
 
-    records: list[JobRecord]
+    records: list[JobDetails]
 
     def as_json(self) -> dict[str, Any]:
         """Return the jobs as the service tells them, checkpoints included."""
-        return {"jobs": [dict(record.raw) for record in self.records]}
+        return {"jobs": [record.as_json() for record in self.records]}
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return a block a job: what it is, how it stands, its stages, its error."""
@@ -100,34 +99,33 @@ class JobDetails:
             yield ""
 
 
-def _details(record: JobRecord) -> Iterable[RenderableType]:
+def _details(record: JobDetails) -> Iterable[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
     from ingestctl import render
     from ingestctl.text import duration, printable
 
-    state = record.state
     yield Text.assemble(
-        (render.name_of(state.job.source_uri), "bold"), "  ", (state.status.value, render.STATUS_STYLES[state.status])
+        (render.name_of(record.source_uri), "bold"), "  ", (record.status.value, render.STATUS_STYLES[record.status])
     )
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
-    counts = ", ".join(f"{value:,} {name}" for name, value in state.counts.items())
+    counts = ", ".join(f"{value:,} {name}" for name, value in record.counts.items())
     for label, value in (
-        ("job", state.job.job_id),
-        ("dataset", state.job.tag),
-        ("address", state.job.source_uri),
-        ("asks for", state.job.op.value),
-        ("outcome", state.outcome),
+        ("job", record.job_id),
+        ("dataset", record.tag),
+        ("address", record.source_uri),
+        ("asks for", record.op.value),
+        ("outcome", record.outcome),
         ("sections", counts),
-        ("attempt", str(state.attempt)),
-        ("run", state.run_id),
-        ("queued", state.queued_at or state.job.created_at),
-        ("started", state.started_at),
-        ("finished", state.finished_at),
+        ("attempt", str(record.attempt)),
+        ("run", record.run_id),
+        ("queued", record.queued_at or record.created_at),
+        ("started", record.started_at),
+        ("finished", record.finished_at),
         ("time", duration(record.seconds)),
-        ("report", state.report),
+        ("report", record.report),
     ):
         if value:
             facts.add_row(f"  {label}", Text(printable(value)))
@@ -138,16 +136,16 @@ def _details(record: JobRecord) -> Iterable[RenderableType]:
             if checkpoint := record.checkpoints.get(stage):
                 stages.add_row(
                     f"  {stage}",
-                    f"{int(checkpoint.get('items') or 0):,}",
-                    duration(float(checkpoint.get("seconds") or 0)),
-                    Text(str(checkpoint.get("fingerprint", ""))[:12], style="dim"),
+                    f"{checkpoint.items:,}",
+                    duration(checkpoint.seconds),
+                    Text(checkpoint.fingerprint[:12], style="dim"),
                 )
         yield ""
         yield stages
-    if state.error:
+    if record.error:
         yield ""
-        where = f" in {state.stage}" if state.stage else ""
-        style = "yellow" if state.status is JobStatus.CANCELLED else "red"
-        yield Text.assemble("  ", (f"{state.status.value}{where}", style), f": {printable(state.error)}")
-        if state.status.is_final and state.status is not JobStatus.COMPLETED:
-            yield Text(f"  then: ingestctl resume {state.job.job_id}", style="dim")
+        where = f" in {record.stage}" if record.stage else ""
+        style = "yellow" if record.status is JobStatus.CANCELLED else "red"
+        yield Text.assemble("  ", (f"{record.status.value}{where}", style), f": {printable(record.error)}")
+        if record.status.is_final and record.status is not JobStatus.COMPLETED:
+            yield Text(f"  then: ingestctl resume {record.job_id}", style="dim")

@@ -16,8 +16,8 @@ from ingestctl.errors import ExitCode
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from docgraph.api.jobs import Job
     from docgraph.domain.jobs import Event
-    from ingestctl.api import JobRecord
 
 
 def register(app: typer.Typer) -> None:
@@ -36,18 +36,18 @@ def tail(
     ] = False,
 ) -> None:
     """Print the events of jobs as they happen, until all are final."""
+    from docgraph.api.jobs import parse_time
     from ingestctl import render
-    from ingestctl.api import parse_time
     from ingestctl.follow import Disconnected, Finished, Progressed, Reconnected, follow
 
     shell = start(ctx, as_json)
     out, notes = shell.people(), shell.notes()
-    ended: list[JobRecord] = []
+    ended: list[Job] = []
     job_ids = list(dict.fromkeys(jobs))
     with shell.client() as client:
         records = {job_id: client.job(job_id) for job_id in job_ids}
-        names = {job_id: render.name_of(record.state.job.source_uri) for job_id, record in records.items()}
-        since = {} if from_start else {job_id: parse_time(r.state.updated_at) for job_id, r in records.items()}
+        names = {job_id: render.name_of(record.source_uri) for job_id, record in records.items()}
+        since = {} if from_start else {job_id: parse_time(r.updated_at) for job_id, r in records.items()}
         for update in follow(client, job_ids):
             match update:
                 case Progressed(job_id, event):
@@ -61,12 +61,12 @@ def tail(
                 case Finished(record):
                     ended.append(record)
                     if not as_json:
-                        out.print(_last_line(names[record.state.job.job_id], record), soft_wrap=True)
+                        out.print(_last_line(names[record.job_id], record), soft_wrap=True)
                 case Disconnected(reason):
                     notes.print(f"The service does not answer ({reason}); trying again.", markup=False, style="yellow")
                 case Reconnected():
                     notes.print("The service is back.", style="dim")
-    all_completed = all(record.state.status is JobStatus.COMPLETED for record in ended)
+    all_completed = all(record.status is JobStatus.COMPLETED for record in ended)
     raise typer.Exit(ExitCode.OK if all_completed else ExitCode.FAILED)
 
 
@@ -78,7 +78,7 @@ def _print_line(value: object) -> None:
 def _line(name: str, event: Event) -> Text:
     from rich.text import Text
 
-    from ingestctl.api import parse_time
+    from docgraph.api.jobs import parse_time
     from ingestctl.text import printable
 
     at = parse_time(event.at)
@@ -95,16 +95,15 @@ def _line(name: str, event: Event) -> Text:
     )
 
 
-def _last_line(name: str, record: JobRecord) -> Text:
+def _last_line(name: str, record: Job) -> Text:
     from rich.text import Text
 
     from ingestctl import render
     from ingestctl.text import duration, printable
 
-    state = record.state
-    counts = ", ".join(f"{value:,} {key}" for key, value in state.counts.items())
-    text = Text.assemble("= ", (name, "bold"), "  ", (state.status.value, render.STATUS_STYLES[state.status]))
-    for part in (state.outcome, counts, duration(record.seconds), state.error):
+    counts = ", ".join(f"{value:,} {key}" for key, value in record.counts.items())
+    text = Text.assemble("= ", (name, "bold"), "  ", (record.status.value, render.STATUS_STYLES[record.status]))
+    for part in (record.outcome, counts, duration(record.seconds), record.error):
         if part:
             text.append(f"  {printable(part)}")
     return text

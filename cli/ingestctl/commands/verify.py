@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ingestctl import parity
+from ingestctl import integrity
 from ingestctl.commands._options import EPILOG, AllDatasets, AnyTag, Documents, Json, start
 from ingestctl.errors import ExitCode
 
@@ -30,9 +30,11 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Compare the stores and change nothing; exit code 0 = equal, 1 = they differ."""
+    from docgraph.api.integrity import Verification
+
     shell = start(ctx, as_json)
-    body = parity.target(tag, documents or [], everything)
+    body = integrity.target(tag, documents or [], everything)
     with shell.client() as client:
-        answer = parity.follow(shell, client, "/v1/verify", {**body, "vectors": vectors})
-    shell.show(parity.Verifications(answer))
-    raise typer.Exit(ExitCode.OK if answer["equal"] else ExitCode.FAILED)
+        equal, datasets = integrity.follow(shell, client, "/v1/verify", {**body, "vectors": vectors}, Verification)
+    shell.show(integrity.Verifications(equal, datasets))
+    raise typer.Exit(ExitCode.OK if equal else ExitCode.FAILED)

@@ -27,7 +27,7 @@ def version(ctx: typer.Context, as_json: Json = False) -> None:
     url = shell.settings.service_url
     try:
         with shell.client() as client:
-            found = str(client.health().get("version") or "unknown")
+            found = client.health().version
             result = Versions(__version__, url, found, "")
     except CommandError as error:
         result = Versions(__version__, url, None, str(error))

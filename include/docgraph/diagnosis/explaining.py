@@ -9,10 +9,9 @@ from __future__ import annotations
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from docgraph import retrieval
@@ -86,20 +85,6 @@ class Explanation:
     def is_known(self) -> bool:
         """Whether docgraph has ever heard of the document."""
         return self.broken is None or self.broken.code not in {"never_ingested", "tag_unknown"}
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        broken = self.broken
-        return {
-            "source_uri": self.source_uri,
-            "tag": self.tag,
-            "document_id": self.document_id,
-            "searchable": self.searchable,
-            "known": self.is_known,
-            "broken": None if broken is None else asdict(broken),
-            "links": [asdict(link) for link in self.links],
-            "tried": [{"tag": tag, "source_uri": uri} for tag, uri in self.tried],
-        }
 
 
 class _BrokenError(Exception):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from docgraph.api import integrity as api
+from docgraph.api.reports import Reason
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import DocumentError, StaleAttemptError, StoreUnavailableError, WorldError
 from docgraph.domain.jobs import JobStatus, now
@@ -63,27 +65,29 @@ class Verification:
             and (self.fulltext is None or self.fulltext.in_step)
         )
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON form: counts and first ids of each kind."""
-        found = {kind: getattr(self.comparison, kind) for kind in KINDS}
+    def as_model(self) -> api.Verification:
+        """Return what the HTTP contract tells of it: counts and first ids of each kind."""
+        found: dict[str, list[str]] = {kind: getattr(self.comparison, kind) for kind in KINDS}
         fulltext = self.fulltext
-        return {
-            "tag": self.tag,
-            "scope": self.comparison.scope,
-            "equal": self.is_equal,
-            "drift_pct": round(self.comparison.drift_pct, 4),
-            "sections": self.comparison.graph_total,
-            "vectors": self.comparison.vector_total,
-            "findings": {kind: {"count": len(ids), "ids": ids[:IDS_SHOWN]} for kind, ids in found.items()},
-            "documents": sorted(self.comparison.documents)[:IDS_SHOWN],
-            "documents_affected": len(self.comparison.documents),
-            "fulltext": None
-            if fulltext is None
-            else {"nodes": fulltext.nodes, "indexed": fulltext.indexed, "in_step": fulltext.in_step},
-            "embedding_version": self.embedding_version,
-            "served_version": self.served_version,
-            "seconds": round(self.seconds, 3),
-        }
+        return api.Verification(
+            tag=self.tag,
+            scope=self.comparison.scope,
+            equal=self.is_equal,
+            drift_pct=self.comparison.drift_pct,
+            sections=self.comparison.graph_total,
+            vectors=self.comparison.vector_total,
+            findings={kind: api.Finding(count=len(ids), ids=ids[:IDS_SHOWN]) for kind, ids in found.items()},
+            documents=sorted(self.comparison.documents)[:IDS_SHOWN],
+            documents_affected=len(self.comparison.documents),
+            fulltext=None if fulltext is None else api.Fulltext.model_validate(fulltext),
+            embedding_version=self.embedding_version,
+            served_version=self.served_version,
+            seconds=self.seconds,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the same as JSON values."""
+        return self.as_model().as_json()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +102,9 @@ class DocumentRepair:
     removed: int = 0
     error: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "document_id": self.document_id,
-            "source_uri": self.source_uri,
-            "found": dict(self.found),
-            "rebuilt": self.rebuilt,
-            "restaged": self.restaged,
-            "removed": self.removed,
-            "error": self.error,
-        }
+    def as_model(self) -> api.RepairedDocument:
+        """Return what the HTTP contract tells of it."""
+        return api.RepairedDocument.model_validate(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +118,23 @@ class Repair:
     verdict: Verdict
     report: str
 
+    def as_model(self) -> api.Repair:
+        """Return what the HTTP contract tells of it."""
+        return api.Repair(
+            tag=self.before.tag,
+            equal=self.after.is_equal,
+            before=self.before.as_model(),
+            after=self.after.as_model(),
+            documents=[each.as_model() for each in self.documents],
+            fulltext_rebuilt=self.fulltext_rebuilt,
+            ready=self.verdict.ready,
+            reasons=[Reason(**reason.as_json()) for reason in self.verdict.reasons],
+            report=self.report,
+        )
+
     def as_json(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "tag": self.before.tag,
-            "equal": self.after.is_equal,
-            "before": self.before.as_json(),
-            "after": self.after.as_json(),
-            "documents": [each.as_json() for each in self.documents],
-            "fulltext_rebuilt": self.fulltext_rebuilt,
-            "ready": self.verdict.ready,
-            "reasons": [reason.as_json() for reason in self.verdict.reasons],
-            "report": self.report,
-        }
+        """Return the same as JSON values."""
+        return self.as_model().as_json()
 
 
 def verify(
@@ -242,7 +242,7 @@ def _mend_documents(
         )
         if result is not None:
             done.append(result)
-            say({"step": "document", **result.as_json()})
+            say({"step": "document", **result.as_model().as_json()})
     return done
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from docgraph.api import search as api
 from docgraph.retrieval.confidence import Features
 
 
@@ -21,19 +22,6 @@ class Related:
     anchor: str
     why: str
     section_id: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the JSON form; a linked document as a whole has no `section_id`."""
-        return {
-            "relation": self.relation,
-            "section_id": self.section_id,
-            "document_id": self.document_id,
-            "document": self.document,
-            "source_uri": self.source_uri,
-            "heading_path": list(self.heading_path),
-            "anchor": self.anchor,
-            "why": self.why,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +41,7 @@ class Evidence:
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON form."""
-        return {
-            "section_id": self.section_id,
-            "document_id": self.document_id,
-            "document": self.document,
-            "source_uri": self.source_uri,
-            "heading_path": list(self.heading_path),
-            "anchor": self.anchor,
-            "snippet": self.snippet,
-            "score": round(self.score, 6),
-            "why": list(self.why),
-            "related": [related.as_json() for related in self.related],
-        }
+        return api.Evidence.model_validate(self).as_json()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +59,8 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         """Return `answer_json`."""
-        return {
-            "query": self.query,
-            "tag": self.tag,
-            "evidence": [evidence.as_json() for evidence in self.evidence],
-            "confidence": round(self.confidence, 4),
-            "timings": {name: round(seconds, 6) for name, seconds in self.timings.items()},
-            "counts": dict(self.counts),
-        }
+        return self.as_model().as_json()
+
+    def as_model(self) -> api.SearchAnswer:
+        """Return `answer_json` as the HTTP contract's model."""
+        return api.SearchAnswer.model_validate(self)

@@ -6,26 +6,27 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from docgraph.api.datasets import Dataset
 from ingestion_service.service import Svc
 
 router = APIRouter(tags=["datasets"])
 
 
 @router.get("/datasets")
-def datasets(service: Svc) -> list[dict[str, Any]]:
+def datasets(service: Svc) -> list[Dataset]:
     """List the datasets; `ready` is null where no verdict was given yet."""
     verdicts = service.runtime.state.readiness.all()
     return [_row(row, verdicts.get(row["tag"])) for row in service.runtime.graph.datasets()]
 
 
-def _row(dataset: dict[str, Any], verdict: dict[str, str] | None) -> dict[str, Any]:
-    return {
-        "tag": dataset["tag"],
-        "documents": dataset["documents"],
-        "sections": dataset["sections"],
-        "embedding_version": dataset["embedding_version"],
-        "building": dataset["building"],
-        "ready": None if verdict is None else verdict.get("ready") == "true",
-        "report": (verdict or {}).get("report") or None,
-        "verdict": verdict,
-    }
+def _row(dataset: dict[str, Any], verdict: dict[str, str] | None) -> Dataset:
+    return Dataset(
+        tag=dataset["tag"],
+        documents=dataset["documents"],
+        sections=dataset["sections"],
+        embedding_version=dataset["embedding_version"],
+        building=dataset["building"],
+        ready=None if verdict is None else verdict.get("ready") == "true",
+        report=(verdict or {}).get("report") or None,
+        verdict=verdict,
+    )

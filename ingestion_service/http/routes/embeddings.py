@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict
 
+from docgraph.api.datasets import (
+    Embeddings,
+    ReembeddingAborted,
+    ReembeddingStarted,
+    ReembedRequest,
+    RetiredEmbeddings,
+    RunState,
+)
 from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
 from docgraph.domain.identity import TAG_PATTERN
 from docgraph.ingest.airflow_api import LIVE_RUN_STATES
@@ -20,39 +27,34 @@ Tag = Annotated[str, Path(pattern=f"^{TAG_PATTERN.pattern}$")]
 MOST_RUNS = 100
 
 
-class ReembedRequest(BaseModel):
-    """The body of `POST …/reembed`: the version to move to, if more than one could be meant."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    to: str | None = None
-
-
 @router.get("/datasets/{tag}/embeddings")
-def embeddings(service: Svc, tag: Tag, run_id: str | None = None) -> dict[str, Any]:
+def embeddings(service: Svc, tag: Tag, run_id: str | None = None) -> Embeddings:
     """Say which versions the dataset has, how many points in each, and how far a move is; `run_id` defaults to the last run's."""
     found = reembedding.status(service.runtime, tag)
     wanted = run_id or (found["progress"] or {}).get("run_id")
-    return {**found, "run": {"run_id": wanted, "state": _run_state(service, wanted)} if wanted else None}
+    run = RunState(run_id=wanted, state=_run_state(service, wanted)) if wanted else None
+    return Embeddings.model_validate({**found, "run": run})
 
 
 @router.post("/datasets/{tag}/reembed", status_code=202)
-def reembed(service: Svc, tag: Tag, body: ReembedRequest) -> dict[str, Any]:
+def reembed(service: Svc, tag: Tag, body: ReembedRequest) -> ReembeddingStarted:
     """Start the move to another version, or go on with one that stopped; one run at a time."""
     version = reembedding.target(service.runtime, tag, body.to)
-    return {"tag": tag, "version": version.name, "model": version.model, "run_id": _start(service, tag, version.name)}
+    run_id = _start(service, tag, version.name)
+    return ReembeddingStarted(tag=tag, version=version.name, model=version.model, run_id=run_id)
 
 
 @router.post("/datasets/{tag}/reembed/abort")
-def abort(service: Svc, tag: Tag) -> dict[str, Any]:
+def abort(service: Svc, tag: Tag) -> ReembeddingAborted:
     """Give up the version that is being built, and delete what was built."""
-    return {"tag": tag, "version": reembedding.abandon(service.runtime, tag)}
+    return ReembeddingAborted(tag=tag, version=reembedding.abandon(service.runtime, tag))
 
 
 @router.delete("/datasets/{tag}/embeddings/{version}")
-def retire(service: Svc, tag: Tag, version: str) -> dict[str, Any]:
+def retire(service: Svc, tag: Tag, version: str) -> RetiredEmbeddings:
     """Delete the dataset's points of an earlier version."""
-    return {"tag": tag, "version": version, "deleted": reembedding.retire(service.runtime, tag, version)}
+    deleted = reembedding.retire(service.runtime, tag, version)
+    return RetiredEmbeddings(tag=tag, version=version, deleted=deleted)
 
 
 def _start(service: Service, tag: str, version: str) -> str:

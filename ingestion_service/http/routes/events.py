@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -17,6 +16,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from docgraph.api.errors import Error, ErrorAnswer
+from docgraph.api.jobs import MAX_JOBS, Progress
 from docgraph.api.web import ApiError
 from docgraph.domain.errors import JobNotFoundError, StoreUnavailableError
 from docgraph.domain.jobs import Event
@@ -25,7 +26,6 @@ from ingestion_service.service import Svc
 
 router = APIRouter(tags=["events"])
 
-MAX_JOBS = 1_000
 HEARTBEAT_SECONDS = 15
 #: Milliseconds that one look at Redis waits for news.
 BLOCK_MS = 5_000
@@ -59,12 +59,12 @@ async def _stream(state: State, cursor: dict[str, str]) -> AsyncIterator[ServerS
     yield ServerSentEvent(comment="docgraph events", retry=RECONNECT_MS)
     try:
         async for job_id, entry_id, event in follow(state, cursor):
-            data = json.dumps({"job_id": job_id, **asdict(event)}, ensure_ascii=False)
+            data = json.dumps(Progress.of(job_id, event).as_json(), ensure_ascii=False)
             yield ServerSentEvent(data, event="progress", id=f"{entry_id}/{job_id}")
     except StoreUnavailableError as error:
         # The status line is long gone; the client connects again and is told by status then.
-        body = {"error": {"code": "store_unavailable", "message": str(error), "hint": ""}}
-        yield ServerSentEvent(json.dumps(body), event="error")
+        body = ErrorAnswer(error=Error(code="store_unavailable", message=str(error)))
+        yield ServerSentEvent(json.dumps(body.as_json()), event="error")
     else:
         yield ServerSentEvent("{}", event="end")
 

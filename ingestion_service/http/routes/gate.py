@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from enum import StrEnum
-from typing import Any
-
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
 
+from docgraph.api import gate as api
 from docgraph.api.web import ApiError
 from docgraph.state import Gate
 from ingestion_service.service import Svc
@@ -17,33 +13,17 @@ from ingestion_service.workers.gate import BACK_PRESSURE
 router = APIRouter(prefix="/gate", tags=["gate"])
 
 
-class GatePosition(StrEnum):
-    """Where the gate is put."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-
-
-class GateRequest(BaseModel):
-    """The body of `POST /v1/gate`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    state: GatePosition
-    reason: str = Field(default="", max_length=500)
-
-
 @router.get("")
-def show(service: Svc) -> dict[str, Any]:
+def show(service: Svc) -> api.Gate:
     """Return whether work may go on, why not, and since when."""
     return _shown(service.runtime.state.gate)
 
 
 @router.post("")
-def move(service: Svc, body: GateRequest) -> dict[str, Any]:
+def move(service: Svc, body: api.GateRequest) -> api.Gate:
     """Open or close the gate. Closed by hand it stays closed until it is opened by hand."""
     gate = service.runtime.state.gate
-    if body.state is GatePosition.OPEN:
+    if body.state is api.GatePosition.OPEN:
         gate.open()
         return _shown(gate)
     if body.reason.startswith(BACK_PRESSURE):
@@ -57,6 +37,7 @@ def move(service: Svc, body: GateRequest) -> dict[str, Any]:
     return _shown(gate)
 
 
-def _shown(gate: Gate) -> dict[str, Any]:
+def _shown(gate: Gate) -> api.Gate:
     state = gate.state()
-    return {**asdict(state), "state": "open" if state.open else "closed"}
+    position = api.GatePosition.OPEN if state.open else api.GatePosition.CLOSED
+    return api.Gate(open=state.open, reason=state.reason, since=state.since, state=position)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
 
+from docgraph.api.jobs import (
+    MAX_JOBS,
+    AcceptedJob,
+    AcceptedJobs,
+    Checkpoint,
+    Job,
+    JobDetails,
+    JobRequest,
+    Jobs,
+    JobsRequest,
+    ResumedJob,
+    StartedRun,
+)
 from docgraph.api.web import ApiError
 from docgraph.domain.errors import ConfigurationError, DocumentError, StoreUnavailableError, UnsupportedFormatError
 from docgraph.domain.identity import canonical_source_uri, document_id
@@ -21,34 +32,14 @@ from ingestion_service.service import Service, Svc
 from ingestion_service.workers.dispatcher import by_tag
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-MAX_JOBS = 1_000
+
+J = TypeVar("J", bound=Job)
 
 _log = logging.getLogger(__name__)
 
 
-class JobRequest(BaseModel):
-    """One job that is asked for; the bytes of an upsert were uploaded before."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    source_uri: str = Field(min_length=1, max_length=2_000)
-    tag: str
-    checksum: str = Field(default="", pattern="^([0-9a-fA-F]{64})?$")
-    content_type: str | None = None
-    op: Operation = Operation.UPSERT
-
-
-class JobsRequest(BaseModel):
-    """The body of `POST /v1/jobs`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    jobs: list[JobRequest] = Field(min_length=1, max_length=MAX_JOBS)
-    trigger: bool = True
-
-
 @router.post("", status_code=202)
-def create(service: Svc, body: JobsRequest) -> dict[str, Any]:
+def create(service: Svc, body: JobsRequest) -> AcceptedJobs:
     """Queue the jobs (all or none) and, with `trigger`, start a run for each tag among them.
 
     Without Airflow the jobs stay queued, the answer says so, and the dispatcher starts the run later.
@@ -58,22 +49,22 @@ def create(service: Svc, body: JobsRequest) -> dict[str, Any]:
     fresh = [each.job_id for each in enqueued if not each.deduplicated]
     states = service.runtime.state.jobs.get_many(dict.fromkeys(fresh)) if body.trigger else []
     runs, note = _start(service, [state for state in states if state.status is JobStatus.QUEUED])
-    return {
-        "jobs": [
-            {
-                "job_id": each.job_id,
-                "document_id": document_id(new.tag, new.source_uri),
-                "source_uri": canonical_source_uri(new.source_uri),
-                "tag": new.tag,
-                "deduplicated": each.deduplicated,
-                "superseded": list(each.superseded),
-            }
+    return AcceptedJobs(
+        jobs=[
+            AcceptedJob(
+                job_id=each.job_id,
+                document_id=document_id(new.tag, new.source_uri),
+                source_uri=canonical_source_uri(new.source_uri),
+                tag=new.tag,
+                deduplicated=each.deduplicated,
+                superseded=list(each.superseded),
+            )
             for new, each in zip(news, enqueued, strict=True)
         ],
-        "runs": runs,
-        "run_id": runs[0]["run_id"] if len(runs) == 1 else None,
-        "note": note,
-    }
+        runs=runs,
+        run_id=runs[0].run_id if len(runs) == 1 else None,
+        note=note,
+    )
 
 
 @router.get("")
@@ -83,7 +74,7 @@ def find(
     status: JobStatus | None = None,
     run_id: str | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_JOBS)] = 100,
-) -> dict[str, Any]:
+) -> Jobs:
     """List jobs, newest first: of a dataset, in a status, of a run."""
     jobs = service.runtime.state.jobs
     if run_id is None:
@@ -91,20 +82,20 @@ def find(
     else:
         held = [s for s in jobs.jobs_of_run(run_id) if tag in {None, s.job.tag} and status in {None, s.status}]
         states = held[::-1][:limit]
-    return {"jobs": [_flat(service, state) for state in states]}
+    return Jobs(jobs=[_told(service, Job, state) for state in states])
 
 
 @router.get("/{job_id}")
-def get(service: Svc, job_id: str) -> dict[str, Any]:
+def get(service: Svc, job_id: str) -> JobDetails:
     """Return one job with its checkpoints."""
     jobs = service.runtime.state.jobs
     state = jobs.get(job_id)
-    checkpoints = {stage: asdict(checkpoint) for stage, checkpoint in jobs.checkpoints(job_id).items()}
-    return {**_flat(service, state), "checkpoints": checkpoints}
+    checkpoints = {stage: Checkpoint.model_validate(each) for stage, each in jobs.checkpoints(job_id).items()}
+    return _told(service, JobDetails, state, checkpoints=checkpoints)
 
 
 @router.post("/{job_id}/cancel")
-def cancel(service: Svc, job_id: str) -> dict[str, Any]:
+def cancel(service: Svc, job_id: str) -> Job:
     """Cancel a job; whoever works on it stops after the batch in flight. 409 when it has ended."""
     before = service.runtime.state.jobs.cancel(job_id, "cancelled over HTTP")
     if before.is_final:
@@ -114,24 +105,23 @@ def cancel(service: Svc, job_id: str) -> dict[str, Any]:
             f"Job {job_id} can't be cancelled: it is {before}.",
             "Only a job that has not ended can.",
         )
-    return _flat(service, service.runtime.state.jobs.get(job_id))
+    return _told(service, Job, service.runtime.state.jobs.get(job_id))
 
 
 @router.post("/{job_id}/resume", status_code=202)
-def resume(service: Svc, job_id: str) -> dict[str, Any]:
+def resume(service: Svc, job_id: str) -> ResumedJob:
     """Queue a failed or cancelled job again, as its next attempt, and start a run for it. 409 otherwise."""
     state = service.runtime.state.jobs.resume(job_id)
     runs, note = _start(service, [state])
     # The state's own run_id is the run that holds the job, and none does yet.
-    return {**_flat(service, state), "run_id": runs[0]["run_id"], "note": note}
+    return _told(service, ResumedJob, state, run_id=runs[0].run_id, note=note)
 
 
-def _flat(service: Service, state: JobState) -> dict[str, Any]:
-    """Return every field of a job and its state in one object, and for its report where a person finds that."""
-    fields = asdict(state)
+def _told(service: Service, model: type[J], state: JobState, **more: object) -> J:
+    """Return a job as it goes over the wire, with its report's address where a person finds that."""
     if state.report:
-        fields["report"] = service.runtime.reports.address(report_id_of(state.report))
-    return {**fields.pop("job"), **fields}
+        more["report"] = service.runtime.reports.address(report_id_of(state.report))
+    return model.of(state, **more)
 
 
 def _new_job(service: Service, request: JobRequest) -> intake.NewJob:
@@ -157,9 +147,9 @@ def _new_job(service: Service, request: JobRequest) -> intake.NewJob:
     )
 
 
-def _start(service: Service, states: Sequence[JobState]) -> tuple[list[dict[str, Any]], str]:
+def _start(service: Service, states: Sequence[JobState]) -> tuple[list[StartedRun], str]:
     """Start a run for each tag; the second part says why one was not started, and what happens now."""
-    runs: list[dict[str, Any]] = []
+    runs: list[StartedRun] = []
     note = ""
     most = service.runtime.config.dispatch.max_jobs_per_run
     for tag, jobs in by_tag(states).items():
@@ -172,5 +162,5 @@ def _start(service: Service, states: Sequence[JobState]) -> tuple[list[dict[str,
                     f"No run was started: {error} The jobs are queued, and the dispatcher starts one as soon as it can."
                 )
                 _log.warning("%s", note)
-            runs.append({"tag": tag, "run_id": run_id})
+            runs.append(StartedRun(tag=tag, run_id=run_id))
     return runs, note

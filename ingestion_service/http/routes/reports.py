@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from docgraph.api.report_links import is_signed
+from docgraph.api.reports import Report, Reports
 from docgraph.api.web import require_bearer
 from docgraph.readiness.report import (
     ReportNotFoundError,
@@ -43,29 +44,32 @@ class ReportFormat(StrEnum):
 
 
 Format = Annotated[ReportFormat, Query()]
+#: What OpenAPI says of a route that gives a report.
+_SHOWN: dict[str, Any] = {
+    "response_model": Report,
+    "responses": {200: {"content": {"text/markdown": {}, "text/html": {}}}},
+}
 
 
 @router.get("/reports")
-def find(
-    service: Svc, tag: str | None = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
-) -> dict[str, list[dict[str, Any]]]:
+def find(service: Svc, tag: str | None = None, limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> Reports:
     """List reports in short, newest first."""
-    return {"reports": list_reports(service.runtime.reports, tag=tag, limit=limit)}
+    return Reports.model_validate({"reports": list_reports(service.runtime.reports, tag=tag, limit=limit)})
 
 
-@router.get("/reports/latest")
+@router.get("/reports/latest", **_SHOWN)
 def latest(service: Svc, tag: str | None = None, format: Format = ReportFormat.JSON) -> Response:  # noqa: A002 - the parameter's public name
     """Return the newest report, of a dataset if one is named."""
     return _shown(service, find_report(service.runtime.reports, tag=tag), format)
 
 
-@router.get("/reports/{report_id}")
+@router.get("/reports/{report_id}", **_SHOWN)
 def get(service: Svc, report_id: str, format: Format = ReportFormat.JSON) -> Response:  # noqa: A002 - the parameter's public name
     """Return one report."""
     return _shown(service, report_id, format)
 
 
-@router.get("/jobs/{job_id}/report")
+@router.get("/jobs/{job_id}/report", **_SHOWN)
 def of_job(service: Svc, job_id: str, format: Format = ReportFormat.JSON) -> Response:  # noqa: A002 - the parameter's public name
     """Return the report of the run that worked on a job; 404 until it is written."""
     report = service.runtime.state.jobs.get(job_id).report
@@ -74,7 +78,7 @@ def of_job(service: Svc, job_id: str, format: Format = ReportFormat.JSON) -> Res
     return _shown(service, report_id_of(report), format)
 
 
-@signed_router.get("/runs/{run_id}/report")
+@signed_router.get("/runs/{run_id}/report", **_SHOWN)
 async def of_run(
     service: Svc,
     request: Request,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from docgraph import retrieval
+from docgraph.api.search import SearchAnswer
 from ingestion_service.service import Svc
 
 router = APIRouter(tags=["search"])
@@ -23,7 +24,7 @@ def search(
     content_type: str | None = None,
     heading: str | None = None,
     related: bool = True,
-) -> dict[str, Any]:
+) -> SearchAnswer:
     """Answer a question from one dataset with evidence and a confidence between 0 and 1."""
     runtime = service.runtime
     answer = retrieval.search(
@@ -39,4 +40,4 @@ def search(
         heading=heading,
         related=related,
     )
-    return answer.as_json()
+    return answer.as_model()

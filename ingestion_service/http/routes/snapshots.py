@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import anyio.from_thread
 from fastapi import APIRouter, Request
@@ -12,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
+from docgraph.api.snapshots import Snapshot
 from docgraph.api.web import ApiError
 from docgraph.domain.errors import DocumentTooLargeError
 from ingestion_service.service import Svc
@@ -21,7 +21,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @router.post("", status_code=201)
-async def upload(service: Svc, request: Request) -> dict[str, Any]:
+async def upload(service: Svc, request: Request) -> Snapshot:
     """Store the raw body and return its SHA-256 and size; the same bytes twice are stored once."""
     limit = service.runtime.config.limits.max_document_bytes
     announced = request.headers.get("content-length", "")
@@ -37,7 +37,7 @@ async def upload(service: Svc, request: Request) -> dict[str, Any]:
         raise ApiError(
             400, "incomplete_body", "The connection ended before the body did; nothing was kept.", "Upload it again."
         ) from error
-    return {"sha256": snapshot.sha256, "size": snapshot.size}
+    return Snapshot(sha256=snapshot.sha256, size=snapshot.size)
 
 
 @router.head("/{sha256}")

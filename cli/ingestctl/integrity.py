@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from docgraph.domain.identity import uri_for_path
 from ingestctl.errors import UsageError
@@ -15,7 +15,8 @@ from ingestctl.files import UPLOAD_PREFIX
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from ingestctl.api import ServiceClient
+    from docgraph.api.integrity import Repair, RepairedDocument, Verification
+    from ingestctl.client import ServiceClient
     from ingestctl.shell import Shell
 
 #: What each kind of finding means, in the order in which they are told.
@@ -64,9 +65,13 @@ def address_of(text: str) -> str:
     return uri_for_path(UPLOAD_PREFIX, text)
 
 
-def follow(shell: Shell, client: ServiceClient, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Run a long operation to its end, showing how far it is; returns `{"equal", "datasets"}`."""
-    datasets: list[dict[str, Any]] = []
+def follow(
+    shell: Shell, client: ServiceClient, path: str, body: Mapping[str, Any], answers: type[D]
+) -> tuple[bool, list[D]]:
+    """Run a long operation to its end, showing how far it is; returns whether all is equal, and each dataset's answer."""
+    from ingestctl.transport import decoded
+
+    datasets: list[D] = []
     equal = True
     with Progress(shell.notes()) as progress:
         for event in client.operation(path, body):
@@ -74,10 +79,10 @@ def follow(shell: Shell, client: ServiceClient, path: str, body: Mapping[str, An
                 case "progress":
                     progress.tell(event)
                 case "dataset":
-                    datasets.append(event)
+                    datasets.append(decoded(answers, event))
                 case "end":
                     equal = bool(event["equal"])
-    return {"equal": equal, "datasets": datasets}
+    return equal, datasets
 
 
 class Line:
@@ -113,109 +118,113 @@ class Progress(Line):
             self.show(f"{event['tag']}: {_STEPS[event['step']]}, {amount}")
 
 
-@dataclass(frozen=True)
-class Answer(ABC):
-    """What an operation said, dataset by dataset."""
+D = TypeVar("D", bound="Verification | Repair")
 
-    answer: dict[str, Any]
+
+@dataclass(frozen=True)
+class Outcome(ABC, Generic[D]):
+    """What an operation found or did, dataset by dataset."""
+
+    equal: bool
+    datasets: list[D]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the answer unchanged."""
-        return self.answer
+        """Return the answers unchanged."""
+        return {"equal": self.equal, "datasets": [dataset.as_json() for dataset in self.datasets]}
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return one dataset after the other."""
         from rich.text import Text
 
-        if not self.answer["datasets"]:
+        if not self.datasets:
             yield Text("No datasets yet. `ingestctl ingest PATH --tag TAG` makes one.", style="dim")
-        for dataset in self.answer["datasets"]:
+        for dataset in self.datasets:
             yield from self.told(dataset)
 
     @abstractmethod
-    def told(self, dataset: Mapping[str, Any]) -> Iterable[RenderableType]:
+    def told(self, dataset: D) -> Iterable[RenderableType]:
         """Return what there is to say about one dataset."""
 
 
-class Verifications(Answer):
+class Verifications(Outcome["Verification"]):
     """What `verify` found."""
 
-    def told(self, dataset: Mapping[str, Any]) -> Iterable[RenderableType]:
-        """Return the dataset's findings, and the command that mends them."""
+    def told(self, dataset: Verification) -> Iterable[RenderableType]:
+        """Return the dataset's findings, and the command that repairs them."""
         from rich.text import Text
 
         yield from verification(dataset)
-        if not dataset["equal"]:
-            yield Text(f"  ingestctl repair --tag={dataset['tag']}", style="cyan")
+        if not dataset.equal:
+            yield Text(f"  ingestctl repair --tag={dataset.tag}", style="cyan")
 
 
-def verification(found: Mapping[str, Any]) -> Iterable[RenderableType]:
+def verification(found: Verification) -> Iterable[RenderableType]:
     """Return how a dataset stands: one line, and a line for each kind of finding."""
     from rich.text import Text
 
     from ingestctl import render
     from ingestctl.text import duration, plural, printable
 
-    tag = printable(str(found["tag"]))
-    amount = f"{plural(int(found['sections']), 'section')}, {duration(float(found['seconds']))}"
-    if found["equal"]:
+    tag = printable(found.tag)
+    amount = f"{plural(found.sections, 'section')}, {duration(found.seconds)}"
+    if found.equal:
         yield Text.assemble(("✔ ", "green"), (f"{tag}: graph and vectors are equal", "bold green"), f"  ({amount})")
     else:
-        drift = f"graph and vectors differ, drift {float(found['drift_pct']):.2f} %"
+        drift = f"graph and vectors differ, drift {found.drift_pct:.2f} %"
         yield Text.assemble(("✘ ", "red"), (f"{tag}: {drift}", "bold red"), f"  ({amount})")
-    kinds = {kind: found["findings"].get(kind) or {"count": 0, "ids": []} for kind in KINDS}
     table = render.table("  Kind", "Count", "", "First", right=("Count",))
-    for kind, each in kinds.items():
-        if each["count"]:
-            first = ", ".join(map(str, each["ids"][:_FIRST])) + (" …" if each["count"] > _FIRST else "")
+    for kind, meaning in KINDS.items():
+        each = found.findings.get(kind)
+        if each is not None and each.count:
+            first = ", ".join(each.ids[:_FIRST]) + (" …" if each.count > _FIRST else "")
             style = "dim" if kind in HARMLESS else "red"
-            table.add_row(Text(f"  {kind}", style=style), f"{each['count']:,}", KINDS[kind], Text(first, style="dim"))
+            table.add_row(Text(f"  {kind}", style=style), f"{each.count:,}", meaning, Text(first, style="dim"))
     if table.row_count:
         yield table
-    fulltext = found.get("fulltext")
-    if fulltext and not fulltext["in_step"]:
-        text = f"  the full-text index finds {int(fulltext['indexed']):,} of {int(fulltext['nodes']):,} sections"
+    fulltext = found.fulltext
+    if fulltext and not fulltext.in_step:
+        text = f"  the full-text index finds {fulltext.indexed:,} of {fulltext.nodes:,} sections"
         yield Text(text, style="red")
-    if found["served_version"] != found["embedding_version"]:
+    if found.served_version != found.embedding_version:
         yield Text(
-            f"  the dataset uses embedding version {found['embedding_version']}, the embedding servers make "
-            f"{found['served_version']}: start one with the dataset's model, or `ingestctl reembed --tag={found['tag']}`",
+            f"  the dataset uses embedding version {found.embedding_version}, the embedding servers make "
+            f"{found.served_version}: start one with the dataset's model, or `ingestctl reembed --tag={found.tag}`",
             style="red",
         )
 
 
-class Repairs(Answer):
+class Repairs(Outcome["Repair"]):
     """What `repair` did."""
 
-    def told(self, dataset: Mapping[str, Any]) -> Iterable[RenderableType]:
+    def told(self, dataset: Repair) -> Iterable[RenderableType]:
         """Return what was done to each document, how the dataset stands now, and the verdict."""
         from rich.text import Text
 
         from ingestctl import render
 
-        for document in dataset["documents"][: render.MAX_ROWS]:
+        for document in dataset.documents[: render.MAX_ROWS]:
             yield _repaired(document)
-        if (more := len(dataset["documents"]) - render.MAX_ROWS) > 0:
+        if (more := len(dataset.documents) - render.MAX_ROWS) > 0:
             yield Text(f"… and {more:,} documents more (--json lists all)", style="dim")
-        if dataset["fulltext_rebuilt"]:
+        if dataset.fulltext_rebuilt:
             yield Text.assemble(("✔ ", "green"), "the full-text index was built again")
-        yield from verification(dataset["after"])
-        yield from render.verdict_lines({"ready_for_queries": dataset["ready"], "reasons": dataset["reasons"]})
+        yield from verification(dataset.after)
+        yield from render.verdict_lines(dataset.ready, dataset.reasons)
 
 
-def _repaired(document: Mapping[str, Any]) -> RenderableType:
+def _repaired(document: RepairedDocument) -> RenderableType:
     from rich.text import Text
 
     from ingestctl import render
     from ingestctl.text import plural, printable
 
-    name = render.name_of(str(document["source_uri"] or document["document_id"] or "points of no document"))
+    name = render.name_of(document.source_uri or document.document_id or "points of no document")
     did = [
-        "made again in the graph" if document["rebuilt"] else "",
-        f"{plural(int(document['restaged']), 'vector')} computed again" if document["restaged"] else "",
-        f"{plural(int(document['removed']), 'vector')} removed" if document["removed"] else "",
+        "made again in the graph" if document.rebuilt else "",
+        f"{plural(document.restaged, 'vector')} computed again" if document.restaged else "",
+        f"{plural(document.removed, 'vector')} removed" if document.removed else "",
     ]
-    found = ", ".join(f"{count:,} {kind}" for kind, count in document["found"].items())
-    icon, style = ("✘ ", "red") if document["error"] else ("✔ ", "green")
-    parts = [found, "; ".join(part for part in did if part) or "nothing to do", printable(str(document["error"]))]
+    found = ", ".join(f"{count:,} {kind}" for kind, count in document.found.items())
+    icon, style = ("✘ ", "red") if document.error else ("✔ ", "green")
+    parts = [found, "; ".join(part for part in did if part) or "nothing to do", printable(document.error)]
     return Text.assemble((icon, style), (name, "bold"), "  ", "  ".join(part for part in parts if part))

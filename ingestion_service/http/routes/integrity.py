@@ -13,8 +13,8 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
 
+from docgraph.api.integrity import RepairRequest, VerifyRequest
 from docgraph.api.web import ApiError
 from docgraph.domain.errors import DocgraphError, EmbeddingVersionError, WorldError
 from docgraph.domain.identity import canonical_source_uri
@@ -24,28 +24,11 @@ from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph import GraphStore
 from ingestion_service.service import Service, Svc
 
-router = APIRouter(tags=["parity"])
+router = APIRouter(tags=["integrity"])
 #: Seconds of silence after which a line says that the operation is still at work.
 HEARTBEAT_SECONDS = 5.0
-MAX_DOCUMENTS = 1_000
 
 _log = logging.getLogger(__name__)
-
-
-class ParityRequest(BaseModel):
-    """What to look at: a dataset, documents (addresses or ids, in one dataset or wherever they are), or all datasets."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    tag: str | None = None
-    documents: list[str] = Field(default_factory=list, max_length=MAX_DOCUMENTS)
-    all: bool = False
-
-
-class VerifyRequest(ParityRequest):
-    """The body of `POST /v1/verify`; `vectors` reads all vectors and texts back and hashes them."""
-
-    vectors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +52,7 @@ async def verify(service: Svc, body: VerifyRequest) -> StreamingResponse:
 
 
 @router.post("/repair")
-async def repair(service: Svc, body: ParityRequest) -> StreamingResponse:
+async def repair(service: Svc, body: RepairRequest) -> StreamingResponse:
     """Mend what differs, compare again, and publish a new verdict."""
     targets = await run_in_threadpool(_targets, service, body)
 
@@ -79,7 +62,7 @@ async def repair(service: Svc, body: ParityRequest) -> StreamingResponse:
     return _streamed(service, targets, work)
 
 
-def _targets(service: Service, body: ParityRequest) -> list[Target]:
+def _targets(service: Service, body: RepairRequest) -> list[Target]:
     """Return what is asked for, dataset by dataset.
 
     Raises:

@@ -1,0 +1,202 @@
+"""The ingestion service as the command line sees it: a method a route, answers in the models of the HTTP contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+
+from ingestctl.errors import CommandError, UnreachableError, UsageError
+from ingestctl.transport import Transport, decoded, json_of
+
+if TYPE_CHECKING:
+    from docgraph.api.datasets import Dataset, Embeddings, ReembeddingAborted, ReembeddingStarted, RetiredEmbeddings
+    from docgraph.api.explain import Explanation
+    from docgraph.api.health import DatasetReadiness, Health, Readiness
+    from docgraph.api.jobs import AcceptedJobs, Job, JobDetails, JobRequest, ResumedJob
+    from docgraph.api.reports import Report
+    from docgraph.api.search import SearchAnswer
+
+JOBS_PER_REQUEST = 500
+
+
+class ServiceClient(Transport):
+    """The routes; each method imports the models that it decodes, so that a command pays for its own."""
+
+    def health(self) -> Health:
+        """Return what the service says about itself."""
+        from docgraph.api.health import Health
+
+        return self.get(Health, "/health")
+
+    def ready(self, tag: str | None) -> Readiness | DatasetReadiness:
+        """Return the checks and the dataset's last verdict; not being ready is an answer, no error."""
+        from docgraph.api.health import DatasetReadiness, Readiness
+
+        response = self.request("GET", "/ready", params=_given(tag=tag), accept=(503,), retry=False)
+        answer = json_of(response)
+        if not isinstance(answer, dict) or "ready" not in answer:
+            raise self.error(response, "GET /ready")
+        return decoded(Readiness if tag is None else DatasetReadiness, answer)
+
+    def has_snapshot(self, sha256: str) -> bool:
+        """Whether the service holds these bytes already."""
+        return self.request("HEAD", f"/v1/snapshots/{sha256}", accept=(404,)).status_code != 404
+
+    def upload(self, chunks: Callable[[], Iterator[bytes]]) -> str:
+        """Send a document's bytes and return the SHA-256 (hex) of what arrived; `chunks` is called once an attempt."""
+        from docgraph.api.snapshots import Snapshot
+
+        headers = {"Content-Type": "application/octet-stream"}
+        return self.post(Snapshot, "/v1/snapshots", content=chunks, headers=headers).sha256
+
+    def post_jobs(self, jobs: Sequence[JobRequest]) -> AcceptedJobs:
+        """Queue at most `JOBS_PER_REQUEST` jobs and trigger their runs."""
+        from docgraph.api.jobs import AcceptedJobs, JobsRequest
+
+        body = JobsRequest(jobs=list(jobs), trigger=True)
+        return self.post(AcceptedJobs, "/v1/jobs", json=body.model_dump(mode="json"))
+
+    def jobs(self, *, tag: str | None, status: str | None, run_id: str | None, limit: int) -> list[Job]:
+        """Return jobs, newest first."""
+        from docgraph.api.jobs import Jobs
+
+        return self.get(Jobs, "/v1/jobs", params=_given(tag=tag, status=status, run_id=run_id, limit=limit)).jobs
+
+    def job(self, job_id: str) -> JobDetails:
+        """Return one job with its checkpoints."""
+        from docgraph.api.jobs import JobDetails
+
+        return self.get(JobDetails, f"/v1/jobs/{_segment(job_id)}")
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job; RefusedError when it is final."""
+        from docgraph.api.jobs import Job
+
+        return self.post(Job, f"/v1/jobs/{_segment(job_id)}/cancel")
+
+    def resume(self, job_id: str) -> ResumedJob:
+        """Queue a failed or cancelled job again; RefusedError otherwise."""
+        from docgraph.api.jobs import ResumedJob
+
+        return self.post(ResumedJob, f"/v1/jobs/{_segment(job_id)}/resume")
+
+    def job_report(self, job_id: str) -> Report:
+        """Return the report of the run that a job belonged to."""
+        return self._report(f"/v1/jobs/{_segment(job_id)}/report")
+
+    def job_report_as(self, job_id: str, form: str) -> str:
+        """Return a job's report as `md` or `html`."""
+        return self.text(f"/v1/jobs/{_segment(job_id)}/report", params={"format": form})
+
+    def latest_report(self, tag: str | None) -> Report:
+        """Return the newest report (of a dataset)."""
+        return self._report("/v1/reports/latest", params=_given(tag=tag))
+
+    def report(self, report_id: str) -> Report:
+        """Return the report with this id."""
+        return self._report(f"/v1/reports/{_segment(report_id)}")
+
+    def report_as(self, report_id: str, form: str) -> str:
+        """Return a report as `md` or `html`."""
+        return self.text(f"/v1/reports/{_segment(report_id)}", params={"format": form})
+
+    def search(self, query: str, tag: str, **filters: str | int | None) -> SearchAnswer:
+        """Return the evidence for a query."""
+        from docgraph.api.search import SearchAnswer
+
+        return self.get(SearchAnswer, "/v1/search", params={"q": query, "tag": tag, **_given(**filters)})
+
+    def explain(self, addresses: Sequence[str], tag: str | None, checksum: str) -> Explanation:
+        """Return the way of the document at the first of the addresses that is known, link by link."""
+        from docgraph.api.explain import Explanation
+
+        given = _given(tag=tag, checksum=checksum or None)
+        return self.get(Explanation, "/v1/explain", params={"uri": list(addresses), **given})
+
+    def datasets(self) -> list[Dataset]:
+        """Return all datasets."""
+        from docgraph.api.datasets import Dataset
+
+        return [decoded(Dataset, row) for row in self.json("GET", "/v1/datasets")]
+
+    def embeddings(self, tag: str, run_id: str | None = None) -> Embeddings:
+        """Return the dataset's embedding versions and how far a move is."""
+        from docgraph.api.datasets import Embeddings
+
+        return self.get(Embeddings, f"/v1/datasets/{_segment(tag)}/embeddings", params=_given(run_id=run_id))
+
+    def reembed(self, tag: str, to: str | None) -> ReembeddingStarted:
+        """Start the dataset's move to another embedding version, or go on with it; RefusedError where it can't move."""
+        from docgraph.api.datasets import ReembeddingStarted
+
+        return self.post(ReembeddingStarted, f"/v1/datasets/{_segment(tag)}/reembed", json=_given(to=to))
+
+    def abort_reembedding(self, tag: str) -> ReembeddingAborted:
+        """Give up the version that is being built; RefusedError where there is none."""
+        from docgraph.api.datasets import ReembeddingAborted
+
+        return self.post(ReembeddingAborted, f"/v1/datasets/{_segment(tag)}/reembed/abort")
+
+    def retire_embeddings(self, tag: str, version: str) -> RetiredEmbeddings:
+        """Delete the dataset's points of an earlier version; RefusedError where it is none."""
+        from docgraph.api.datasets import RetiredEmbeddings
+
+        return self.delete(RetiredEmbeddings, f"/v1/datasets/{_segment(tag)}/embeddings/{_segment(version)}")
+
+    def _report(self, path: str, **options: Any) -> Report:
+        from docgraph.api.reports import Report
+
+        return self.get(Report, path, **options)
+
+    def operation(self, path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Start a long operation and yield what it tells until it has ended.
+
+        Raises:
+            UnreachableError: the service, or a store that it needs, does not answer, or the connection broke.
+            CommandError: the operation failed.
+        """
+        what = f"POST {path}"
+        try:
+            with self._http.stream("POST", path, json=dict(body)) as response:
+                self.check(response, what)
+                for line in response.iter_lines():
+                    event = json.loads(line)
+                    kind = event.get("event")
+                    if kind == "error":
+                        raise self._told(event.get("error") or {}, what)
+                    yield event
+                    if kind == "end":
+                        return
+        except httpx.TransportError as error:
+            raise self.unreachable(error) from error
+        raise UnreachableError(
+            f"The connection to {self.url} ended before {what} did.",
+            hint="Run it again: what was done stays done. `ingestctl ready` shows whether the service is up.",
+            code="broken_off",
+        )
+
+    def _told(self, error: Mapping[str, Any], what: str) -> CommandError:
+        code = str(error.get("code") or "failed")
+        message, hint = str(error.get("message") or f"{what} failed."), str(error.get("hint") or "")
+        if code == "store_unavailable":
+            return UnreachableError(
+                message,
+                hint=hint or "`ingestctl ready` shows which part is missing; try again when it is back.",
+                code=code,
+            )
+        return CommandError(message, hint=hint, code=code)
+
+
+def _given(**values: str | int | None) -> dict[str, str | int]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _segment(text: str) -> str:
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{text!r} is not an id: it holds bytes that are no text.") from error

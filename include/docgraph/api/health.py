@@ -1,0 +1,42 @@
+"""Is the process alive, and can it work?"""
+
+from __future__ import annotations
+
+from docgraph.api.base import AnswerModel, Fine
+
+
+class Health(AnswerModel):
+    """The process works; `version` is docgraph's."""
+
+    status: str
+    version: str
+
+
+class Check(AnswerModel):
+    """What one store said to a probe: whether it answered, in how many seconds, and why not."""
+
+    ok: bool
+    seconds: Fine
+    error: str | None
+
+
+class ServedEmbedding(AnswerModel):
+    """Whether an embedding server makes the version that the dataset's readers use."""
+
+    version: str | None
+    served: bool
+    error: str | None
+
+
+class Readiness(AnswerModel):
+    """Whether every store answers."""
+
+    ready: bool
+    checks: dict[str, Check]
+
+
+class DatasetReadiness(Readiness):
+    """The same, and whether the dataset's last verdict was good; both null where that can't be known."""
+
+    dataset: dict[str, str] | None
+    embedding: ServedEmbedding | None

@@ -1,0 +1,46 @@
+"""The answer to a question: `answer_json`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from docgraph.api.base import AnswerModel, Fine, Share
+
+
+class RelatedPlace(AnswerModel):
+    """A place near a hit in the graph, and by what it is near; a linked document as a whole has no `section_id`."""
+
+    relation: str
+    section_id: str | None
+    document_id: str
+    document: str
+    source_uri: str
+    heading_path: list[str]
+    anchor: str
+    why: str
+
+
+class Evidence(AnswerModel):
+    """One section that answers, with the reasons why it is here. `score` is the reciprocal rank fusion score."""
+
+    section_id: str
+    document_id: str
+    document: str
+    source_uri: str
+    heading_path: list[str]
+    anchor: str
+    snippet: str
+    score: Fine
+    why: list[str]
+    related: list[RelatedPlace] = Field(default_factory=list)
+
+
+class SearchAnswer(AnswerModel):
+    """The evidence for a question, best first, with how sure one may be that it answers (0 to 1) and seconds by step."""
+
+    query: str
+    tag: str
+    evidence: list[Evidence]
+    confidence: Share
+    timings: dict[str, Fine]
+    counts: dict[str, int]

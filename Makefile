@@ -55,9 +55,9 @@ test-phase-6: setup-tests walls ## The same: results in reports/phase-6/
 	@$(PYTHON_IN_VENV) -m docgraph_local.testrun
 
 prove: setup ## Check the commit protocol: millions of interleavings (half an hour)
-	@$(PYTHON_IN_VENV) tests/unit/protocol_model.py
+	@$(PYTHON_IN_VENV) tests/proofs/protocol_model.py
 	@DOCGRAPH_PROTOCOL_EXAMPLES=1000 DOCGRAPH_DOUBLE_ROUNDS=100 $(PYTHON_IN_VENV) -m pytest -q --durations=0 tests/integration/test_protocol_machine.py \
-		tests/integration/prove_machine.py tests/integration/test_double_attempts.py
+		tests/proofs/prove_machine.py tests/integration/test_double_attempts.py
 
 chaos: setup-tests ## Kill every process at every named place of a run (about an hour)
 	@$(PYTHON_IN_VENV) -m pytest tests/chaos -m "matrix or not matrix"

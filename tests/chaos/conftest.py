@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chaos.harness import Failpoints, Killer
-from chaos.landings import Matrix
-from chaos.operators import Operator
-from e2e.drops import Drops
 
 from docgraph.runtime.connections import Runtime
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
+from support.chaos.harness import Failpoints, Killer
+from support.chaos.landings import Matrix
+from support.chaos.operators import Operator
+from support.e2e.drops import Drops
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chaos.clocks import DAY, WallClock
-from contract.redis_server import RedisServer
-from contract.state_helpers import TAG, new_job
-from e2e.drops import wait_for
 
 from docgraph.domain.jobs import JobStatus
 from docgraph.readiness.report import write_report
 from docgraph.sources.filesystem import dropped_files
 from docgraph.state import State
 from docgraph.stores.blobs.local import LocalBlobs
+from support.chaos.clocks import DAY, WallClock
+from support.contract.redis_server import RedisServer
+from support.contract.state_helpers import TAG, new_job
+from support.e2e.drops import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.task("6.2")

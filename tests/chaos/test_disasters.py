@@ -16,11 +16,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from chaos.clocks import DAY, WallClock
-from chaos.disks import small_disk
-from chaos.harness import Failpoints, Killer, embedded_texts, is_alive
-from chaos.operators import Operator
-from e2e.drops import Drops, page, report_of, wait_for
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.jobs import JobState, JobStatus
@@ -29,6 +24,11 @@ from docgraph.readiness.judgement import RECOMPUTED
 from docgraph.runtime.connections import Runtime
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
+from support.chaos.clocks import DAY, WallClock
+from support.chaos.disks import small_disk
+from support.chaos.harness import Failpoints, Killer, embedded_texts, is_alive
+from support.chaos.operators import Operator
+from support.e2e.drops import Drops, page, report_of, wait_for
 
 RECOVERY_SECONDS = 240.0
 #: Bytes of a page of memory or of a disk; each write to Redis' journal takes more than one.

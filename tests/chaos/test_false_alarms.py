@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from integration.datasets import run
 
 from docgraph.domain.documents import EmbeddingVersion, Point
 from docgraph.domain.identity import document_id, text_hash, vector_hash
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
+from support.integration.datasets import run
 
 #: Documents that are edited, replaced, deleted and brought back; two more are always there.
 NAMES = ("install", "configure", "deploy", "monitor", "backup", "restore")

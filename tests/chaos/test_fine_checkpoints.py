@@ -13,8 +13,6 @@ import sys
 import uuid
 
 import pytest
-from embedder_metrics import texts_computed
-from integration.work import ask
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.jobs import STAGES
@@ -23,6 +21,8 @@ from docgraph.integrity.compare import compare_dataset
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import VARIABLE
 from docgraph_local.stack import Stack
+from support.integration.embedder_metrics import texts_computed
+from support.integration.work import ask
 
 #: Brings jobs through stages: `STAGES RUN_ID JOB_ID…`.
 _PROGRAM = """

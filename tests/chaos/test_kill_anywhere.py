@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable
 
 import pytest
-from chaos.harness import PROGRAMS, TASK, WORKER, Failpoints, Killer, embedded_texts, is_alive
-from chaos.landings import Landing, Matrix
-from chaos.operators import ACTS, MARKED_FAILED, Operator
-from e2e.drops import Drops, page, report_of, wait_for
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.jobs import JobState, JobStatus
 from docgraph.integrity.compare import compare_dataset
 from docgraph.readiness import audit as auditing
 from docgraph.runtime.connections import Runtime
+from support.chaos.harness import PROGRAMS, TASK, WORKER, Failpoints, Killer, embedded_texts, is_alive
+from support.chaos.landings import Landing, Matrix
+from support.chaos.operators import ACTS, MARKED_FAILED, Operator
+from support.e2e.drops import Drops, page, report_of, wait_for
 
 #: Airflow notices a lost worker after 30 s and a lost scheduler's tasks after as long again.
 RECOVERY_SECONDS = 240.0

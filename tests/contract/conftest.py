@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from contract.qdrant_server import local_qdrant, qdrant, qdrant_api_key, qdrant_collection, qdrant_names, qdrant_url
-from contract.redis_server import own_redis, raw, redis_url, state
-from contract.s3_server import s3_place, s3_server
+from support.contract.qdrant_server import (
+    local_qdrant,
+    qdrant,
+    qdrant_api_key,
+    qdrant_collection,
+    qdrant_names,
+    qdrant_url,
+)
+from support.contract.redis_server import own_redis, raw, redis_url, state
+from support.contract.s3_server import s3_place, s3_server
 
 __all__ = [
     "local_qdrant",

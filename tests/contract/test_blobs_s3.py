@@ -12,8 +12,8 @@ from pathlib import Path
 import boto3
 import numpy as np
 import pytest
-from blob_conformance import BlobStoreConformance
 
+from blob_conformance import BlobStoreConformance
 from docgraph.domain.errors import ConfigurationError, DocumentTooLargeError, StoreUnavailableError, WorldError
 from docgraph.readiness.report import find_report, list_reports, read_report, remove_reports, write_report
 from docgraph.runtime.connections import Runtime

@@ -9,9 +9,10 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from contract.qdrant_server import LocalServer
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+from support.contract.qdrant_server import LocalServer
 
 NAME = "crash"
 WRITERS = 6

@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from contract.qdrant_server import LocalServer, new_local_server
 from qdrant_client import QdrantClient, models
 
 from qdrant_local import schema, writes
 from qdrant_local.store import Store
 from qdrant_local.upkeep import rebuild
+from support.contract.qdrant_server import LocalServer, new_local_server
 
 PARAMS = models.VectorParams(size=4, distance=models.Distance.DOT)
 

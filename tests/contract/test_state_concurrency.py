@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import pytest
 import redis
-from contract.state_helpers import TAG, assert_consistent, new_job, queued, running
 
 from docgraph.domain.errors import IllegalTransitionError
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import JobStatus, Outcome
 from docgraph.state import State
+from support.contract.state_helpers import TAG, assert_consistent, new_job, queued, running
 
 T = TypeVar("T")
 THREADS = 8

@@ -7,10 +7,10 @@ import threading
 import time
 
 import redis
-from contract.state_helpers import RUN, TAG, queued, running
 
 from docgraph.domain.jobs import Outcome, new_job_id
 from docgraph.state import FROM_START, State, keys
+from support.contract.state_helpers import RUN, TAG, queued, running
 
 
 def statuses(state: State, job_id: str) -> list[tuple[int, str, str]]:

@@ -6,11 +6,11 @@ import time
 
 import pytest
 import redis
-from contract.state_helpers import RUN, TAG, assert_consistent, new_job, queued
 
 from docgraph.domain.errors import IllegalTransitionError
 from docgraph.domain.jobs import Job, JobStatus
 from docgraph.state import State
+from support.contract.state_helpers import RUN, TAG, assert_consistent, new_job, queued
 
 URI = "upload:///guide.md"
 

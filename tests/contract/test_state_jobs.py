@@ -6,12 +6,12 @@ import time
 
 import pytest
 import redis
-from contract.state_helpers import RUN, TAG, assert_consistent, in_status, new_job, queued, running
 
 from docgraph.domain.errors import IllegalTransitionError, JobNotFoundError
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import GIVEN_UP, JobStatus, Operation, Outcome, new_job_id
 from docgraph.state import Checkpoint, State, keys
+from support.contract.state_helpers import RUN, TAG, assert_consistent, in_status, new_job, queued, running
 
 ALL = list(JobStatus)
 LIVE = [JobStatus.RUNNING, JobStatus.PAUSED]

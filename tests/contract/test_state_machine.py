@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import redis
-from contract.state_helpers import TAG, assert_consistent, new_job
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -11,6 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from docgraph.domain.errors import IllegalTransitionError
 from docgraph.domain.jobs import JobStatus, Outcome
 from docgraph.state import State
+from support.contract.state_helpers import TAG, assert_consistent, new_job
 
 RUNS = st.sampled_from(["run-1", "run-2", "run-3"])
 URIS = st.sampled_from(["upload:///a.md", "upload:///b.md"])

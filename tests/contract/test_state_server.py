@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
-from contract.redis_server import PASSWORD, RedisServer
-from contract.state_helpers import RUN, TAG, LossyProxy, assert_consistent, in_status, new_job, queued, running
 
 from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
 from docgraph.domain.jobs import JobStatus, Outcome
 from docgraph.state import FROM_START, State, keys
+from support.contract.redis_server import PASSWORD, RedisServer
+from support.contract.state_helpers import RUN, TAG, LossyProxy, assert_consistent, in_status, new_job, queued, running
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from e2e.drops import Drops
 
 from docgraph.runtime.connections import Runtime
 from docgraph_local.stack import Stack
+from support.e2e.drops import Drops
 
 
 @pytest.fixture

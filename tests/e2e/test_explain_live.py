@@ -20,7 +20,6 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.drops import Drops, page
 from qdrant_client import QdrantClient
 
 import neo4j
@@ -31,6 +30,7 @@ from docgraph.ingest.intake import NewJob
 from docgraph.runtime.connections import Runtime
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
+from support.e2e.drops import Drops, page
 
 #: Seconds in which nine small documents are through on a busy machine.
 PATIENCE = 240.0

@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.drops import Drops, page, report_of, wait_for
 
 from docgraph.domain.jobs import JobState, JobStatus
 from docgraph.ingest.airflow_api import INGEST_DAG
 from docgraph.runtime.connections import Runtime
 from docgraph_local.stack import Stack
+from support.e2e.drops import Drops, page, report_of, wait_for
 
 CONSUMER = "use_ready_dataset"
 #: So many that one bad document among them leaves the dataset ready.

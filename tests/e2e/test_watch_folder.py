@@ -9,11 +9,11 @@ from datetime import datetime
 from urllib.parse import unquote
 
 import pytest
-from e2e.drops import Drops, page, reference, report_folder, report_of, summaries, wait_for
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.jobs import JobState, JobStatus
 from docgraph.readiness import report as reporting
+from support.e2e.drops import Drops, page, reference, report_folder, report_of, summaries, wait_for
 
 MEGABYTE = 2**20
 #: What the clocks of a busy machine may add to the time between a drop and its answer.

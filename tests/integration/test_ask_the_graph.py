@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from integration.store_service import Ingest, ingest
 
 import neo4j
 from docgraph.settings import Settings
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
+from support.integration.store_service import Ingest, ingest
 
 __all__ = ["ingest"]
 

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Sequence
 
 import pytest
-from integration.work import ask, uri_of
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import WorldError
@@ -17,6 +16,7 @@ from docgraph.domain.jobs import STAGES, JobState, JobStatus
 from docgraph.ingest import pipeline
 from docgraph.integrity.compare import compare_dataset
 from docgraph.runtime.connections import Runtime
+from support.integration.work import ask, uri_of
 
 DOCUMENT = "guide"
 ROUNDS = int(os.environ.get("DOCGRAPH_DOUBLE_ROUNDS") or 5)

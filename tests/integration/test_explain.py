@@ -15,9 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-from integration import work
-from integration.service_process import ROOT, TOKEN, Sidecar, free_port, own_redis_url, sidecar
-from integration.store_service import Ingest, ingest, service, watch_root
 
 import neo4j
 from docgraph.diagnosis.explaining import LINKS, Explanation, LinkStatus, explain
@@ -26,6 +23,9 @@ from docgraph.domain.identity import document_id
 from docgraph.ingest import pipeline
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
+from support.integration import work
+from support.integration.service_process import ROOT, TOKEN, Sidecar, free_port, own_redis_url, sidecar
+from support.integration.store_service import Ingest, ingest, service, watch_root
 
 __all__ = ["ingest", "own_redis_url", "service", "sidecar", "watch_root"]
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from embedder_metrics import texts_computed
-from integration.work import ask, uri_of
 
 from docgraph.domain.documents import EmbeddingVersion, embedded_text
 from docgraph.domain.identity import document_id
@@ -17,6 +15,8 @@ from docgraph.domain.jobs import STAGES
 from docgraph.ingest import pipeline
 from docgraph.runtime.connections import Runtime
 from docgraph.state.jobs import Checkpoint
+from support.integration.embedder_metrics import texts_computed
+from support.integration.work import ask, uri_of
 
 DOCUMENT = "guide"
 SECTIONS = 80

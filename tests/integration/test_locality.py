@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from e2e.drops import Drops
-from embedder_metrics import texts_computed
-from formats_samples import Prose
-from integration.store_service import Ingest, ingest
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.integrity.compare import compare_dataset
 from docgraph.runtime.connections import Runtime
+from support.e2e.drops import Drops
+from support.integration.embedder_metrics import texts_computed
+from support.integration.store_service import Ingest, ingest
+from support.unit.formats_samples import Prose
 
 __all__ = ["ingest"]
 

@@ -17,8 +17,6 @@ import anyio
 import httpx
 import httpx2
 import pytest
-from integration.service_process import ROOT, TOKEN, Sidecar, free_port
-from integration.store_service import Ingest, ingest, service
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, TextContent, TextResourceContents
@@ -27,6 +25,8 @@ from docgraph.domain.commit import CommitRequest, SectionRow
 from docgraph.domain.identity import document_id, section_id, text_hash
 from docgraph.domain.protocol import Attempt, CommitDecision
 from docgraph.runtime.connections import Runtime
+from support.integration.service_process import ROOT, TOKEN, Sidecar, free_port
+from support.integration.store_service import Ingest, ingest, service
 
 __all__ = ["ingest", "service"]
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import pytest
 import redis
-from integration.work import ask, work_off
 
 from docgraph.domain.documents import EmbeddingVersion, Point
 from docgraph.domain.identity import document_id, text_hash, vector_hash
@@ -21,6 +20,7 @@ from docgraph.readiness import audit as auditing
 from docgraph.readiness import publishing
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
+from support.integration.work import ask, work_off
 
 SECTIONS = 14
 DOCUMENTS = ("install", "configure", "deploy", "monitor")

@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-from integration.service_process import TOKEN, Sidecar, free_port
-from integration.store_service import Ingest, ingest, service
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.runtime.connections import Runtime
+from support.integration.service_process import TOKEN, Sidecar, free_port
+from support.integration.store_service import Ingest, ingest, service
 
 __all__ = ["ingest", "service"]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from integration.store_service import Ingest, ingest
-from integration.work import ask
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import JobNotFoundError
@@ -17,6 +15,8 @@ from docgraph.integrity.compare import compare_dataset
 from docgraph.readiness import publishing
 from docgraph.readiness.report import read_report
 from docgraph.runtime.connections import Runtime
+from support.integration.store_service import Ingest, ingest
+from support.integration.work import ask
 
 __all__ = ["ingest"]
 

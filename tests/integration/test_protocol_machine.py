@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from integration.protocol_machine import forgetful, try_histories
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.runtime.connections import Runtime
+from support.integration.protocol_machine import forgetful, try_histories
 
 __all__ = ["forgetful"]
 

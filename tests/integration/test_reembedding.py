@@ -18,10 +18,6 @@ from typing import Any
 
 import httpx
 import pytest
-from embedder_metrics import texts_computed_at
-from integration.service_process import Sidecar
-from integration.store_service import store_environment
-from integration.work import Content, ask, work_off
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import (
@@ -39,9 +35,14 @@ from docgraph.integrity.compare import compare_dataset
 from docgraph.readiness import audit as auditing
 from docgraph.reembed import moving as reembedding
 from docgraph.retrieval import Evidence, search
-from docgraph.runtime.connections import Runtime, failpoints
+from docgraph.runtime import failpoints
+from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 from docgraph_local.stack import Stack
+from support.integration.embedder_metrics import texts_computed_at
+from support.integration.service_process import Sidecar
+from support.integration.store_service import store_environment
+from support.integration.work import Content, ask, work_off
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS, SECTIONS, BATCH = 6, 16, 32

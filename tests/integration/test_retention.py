@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from integration.work import ask, work_off
 
 from docgraph.domain.documents import Point
 from docgraph.domain.errors import JobNotFoundError
@@ -23,6 +22,7 @@ from docgraph.readiness.report import find_report
 from docgraph.readiness.retention import remove_expired
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
+from support.integration.work import ask, work_off
 
 DAY = 86_400
 Ingest = Callable[[str, str], JobState]

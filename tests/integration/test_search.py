@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
-from integration.store_service import bring
 
 from docgraph.domain import identity
 from docgraph.domain.commit import CommitRequest, SectionRow
@@ -24,6 +23,7 @@ from docgraph.runtime.config import DatasetConfig, IngestConfig, SampleQuery
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.vectors import VectorStore
+from support.integration.store_service import bring
 
 GATE = (
     "When a store is overloaded the gate closes: claims wait and batches pause until the store answers quickly again."

@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import pytest
 import redis
-from integration.service_process import TOKEN, Sidecar, free_port, http, own_redis_url, sidecar, state
 
 from docgraph.api.report_links import signature
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import Outcome
 from docgraph.state import State
+from support.integration.service_process import TOKEN, Sidecar, free_port, http, own_redis_url, sidecar, state
 
 __all__ = ["http", "own_redis_url", "sidecar", "state"]
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from integration.datasets import Passage, run, write_document
 
 from docgraph.domain.documents import EmbeddingVersion, Point, embedded_text
 from docgraph.domain.identity import document_id, text_hash, vector_hash
@@ -24,6 +23,7 @@ from docgraph.readiness.judgement import judge
 from docgraph.readiness.report import read_report
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
+from support.integration.datasets import Passage, run, write_document
 
 #: The first sections of each document have their real vectors, from which questions are made; the others random ones.
 DOCUMENTS, SECTIONS, REAL = 25, 200, 20

@@ -1,0 +1,1 @@
+"""What tests share: builders, servers and harnesses, a package a layer; each imports those below it only."""

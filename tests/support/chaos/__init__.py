@@ -1,0 +1,1 @@
+"""The whole stack, and what is done to it."""

@@ -1,17 +1,12 @@
-"""Collections, aliases and payload indexes, as every Qdrant must behave."""
+"""Collections and payload indexes, as every Qdrant must behave."""
 
 from __future__ import annotations
 
 import httpx
 import pytest
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import UnexpectedResponse
 
 PARAMS = models.VectorParams(size=4, distance=models.Distance.DOT)
-
-
-def alias(collection: str, name: str) -> models.CreateAliasOperation:
-    return models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=collection, alias_name=name))
 
 
 def put_point(client: QdrantClient, collection: str, tag: str) -> None:
@@ -66,63 +61,12 @@ def test_deleting_a_collection_deletes_its_points(qdrant: QdrantClient, qdrant_c
     assert qdrant.count(qdrant_collection).count == 0
 
 
-def test_an_alias_stands_for_its_collection_in_reads_and_writes(
-    qdrant: QdrantClient, qdrant_collection: str, qdrant_names: list[str]
-) -> None:
-    name = qdrant_names[2]
-    assert qdrant.update_collection_aliases([alias(qdrant_collection, name)])
-    put_point(qdrant, name, "by alias")
-    assert qdrant.retrieve(qdrant_collection, [1])[0].payload == {"tag": "by alias"}
-    assert qdrant.count(name).count == 1
-    assert qdrant.query_points(name, query=[1.0, 0.0, 0.0, 0.0]).points[0].id == 1
-    assert qdrant.get_collection(name).points_count == 1
-    found = [(item.alias_name, item.collection_name) for item in qdrant.get_aliases().aliases]
-    assert (name, qdrant_collection) in found
-    own = qdrant.get_collection_aliases(qdrant_collection).aliases
-    assert [item.alias_name for item in own] == [name]
-
-
-def test_an_alias_is_switched_in_one_request(qdrant: QdrantClient, qdrant_names: list[str]) -> None:
-    old, new, name = qdrant_names
-    for collection in (old, new):
-        qdrant.create_collection(collection, vectors_config=PARAMS)
-        put_point(qdrant, collection, collection)
-    qdrant.update_collection_aliases([alias(old, name)])
-    assert qdrant.retrieve(name, [1])[0].payload == {"tag": old}
-    remove = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=name))
-    qdrant.update_collection_aliases([remove, alias(new, name)])
-    assert qdrant.retrieve(name, [1])[0].payload == {"tag": new}
-
-
-def test_an_alias_can_be_renamed_and_deleted(
-    qdrant: QdrantClient, qdrant_collection: str, qdrant_names: list[str]
-) -> None:
-    first, second = qdrant_names[1:]
-    qdrant.update_collection_aliases([alias(qdrant_collection, first)])
-    rename = models.RenameAlias(old_alias_name=first, new_alias_name=second)
-    qdrant.update_collection_aliases([models.RenameAliasOperation(rename_alias=rename)])
-    assert qdrant.count(second).count == 0
-    with pytest.raises(UnexpectedResponse, match="404"):
-        qdrant.count(first)
-    delete = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=second))
-    qdrant.update_collection_aliases([delete])
-    with pytest.raises(UnexpectedResponse, match="404"):
-        qdrant.count(second)
-
-
-def test_an_alias_of_a_missing_collection_is_refused(qdrant: QdrantClient, qdrant_names: list[str]) -> None:
-    with pytest.raises(UnexpectedResponse, match="404"):
-        qdrant.update_collection_aliases([alias(qdrant_names[0], qdrant_names[1])])
-
-
 @pytest.mark.parametrize("kind", ["keyword", "integer", "float", "bool", "datetime", "uuid", "text"])
-def test_a_payload_index_of_each_kind_comes_and_goes(qdrant: QdrantClient, qdrant_collection: str, kind: str) -> None:
+def test_a_payload_index_of_each_kind_is_made(qdrant: QdrantClient, qdrant_collection: str, kind: str) -> None:
     schema = models.PayloadSchemaType(kind)
     result = qdrant.create_payload_index(qdrant_collection, "field", schema, wait=True)
     assert result.status == models.UpdateStatus.COMPLETED
     assert qdrant.get_collection(qdrant_collection).payload_schema["field"].data_type == schema
-    qdrant.delete_payload_index(qdrant_collection, "field", wait=True)
-    assert "field" not in qdrant.get_collection(qdrant_collection).payload_schema
 
 
 def test_a_payload_index_takes_parameters(qdrant: QdrantClient, qdrant_collection: str) -> None:

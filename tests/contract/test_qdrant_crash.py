@@ -114,19 +114,17 @@ def test_every_acknowledged_point_and_deletion_survives_repeated_kills(local_qdr
     assert len(expected) > 50
 
 
-def test_collections_aliases_and_indexes_survive_a_kill(local_qdrant: LocalServer) -> None:
+def test_collections_and_indexes_survive_a_kill(local_qdrant: LocalServer) -> None:
     create(local_qdrant)
     client = connect(local_qdrant)
     client.create_collection("doomed", vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT))
-    alias = models.CreateAlias(collection_name=NAME, alias_name="current")
-    client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
     client.delete_collection("doomed")
     client.close()
     local_qdrant.kill()
     local_qdrant.start()
     client = connect(local_qdrant)
     assert [item.name for item in client.get_collections().collections] == [NAME]
-    assert client.count("current").count == 0
-    assert {"document_id", "fence"} <= set(client.get_collection("current").payload_schema)
+    assert client.count(NAME).count == 0
+    assert {"document_id", "fence"} <= set(client.get_collection(NAME).payload_schema)
     client.close()
     assert len(list((local_qdrant.data / "collections").iterdir())) == 1

@@ -109,6 +109,6 @@ def test_answers_have_the_shape_that_clients_expect(http: httpx.Client, qdrant_c
     assert isinstance(body["time"], float)
     assert body["result"]["status"] == "completed"
     assert isinstance(body["result"]["operation_id"], int)
-    one = http.get(f"/collections/{qdrant_collection}/points/1").json()["result"]
+    asked = {"ids": [1, 2], "with_vector": True}
+    (one,) = http.post(f"/collections/{qdrant_collection}/points", json=asked).json()["result"]
     assert (one["id"], one["vector"]) == (1, POINT["vector"])
-    assert http.get(f"/collections/{qdrant_collection}/points/2").status_code == 404

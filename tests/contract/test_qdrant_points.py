@@ -8,9 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import UnexpectedResponse
 
 UNIT = [1.0, 0.0, 0.0, 0.0]
 
@@ -226,50 +224,3 @@ def test_counts_are_exact_through_writes_and_deletes(qdrant: QdrantClient, qdran
     for tag in "012":
         expected = sum(1 for value in tags.values() if value == tag)
         assert qdrant.count(qdrant_collection, models.Filter(must=[has("tag", tag)]), exact=True).count == expected
-
-
-def test_payload_is_merged_replaced_trimmed_and_cleared(qdrant: QdrantClient, qdrant_collection: str) -> None:
-    qdrant.upsert(qdrant_collection, [point(n, a=1, b=2) for n in (1, 2)], wait=True)
-    qdrant.set_payload(qdrant_collection, {"b": 3, "c": {"d": 4}}, points=[1], wait=True)
-    assert payloads(qdrant, qdrant_collection, [1, 2]) == {1: {"a": 1, "b": 3, "c": {"d": 4}}, 2: {"a": 1, "b": 2}}
-    qdrant.set_payload(qdrant_collection, {"e": 5}, points=[1], key="c", wait=True)
-    assert payloads(qdrant, qdrant_collection, [1])[1]["c"] == {"d": 4, "e": 5}
-    qdrant.overwrite_payload(qdrant_collection, {"only": True}, points=[1], wait=True)
-    assert payloads(qdrant, qdrant_collection, [1])[1] == {"only": True}
-    qdrant.delete_payload(qdrant_collection, ["a"], points=[2], wait=True)
-    assert payloads(qdrant, qdrant_collection, [2])[2] == {"b": 2}
-    qdrant.clear_payload(qdrant_collection, points_selector=[2], wait=True)
-    assert not payloads(qdrant, qdrant_collection, [2])[2]
-
-
-def test_payload_is_changed_by_filter(qdrant: QdrantClient, qdrant_collection: str) -> None:
-    qdrant.upsert(qdrant_collection, [point(n, tag="x" if n < 3 else "y") for n in range(6)], wait=True)
-    qdrant.set_payload(qdrant_collection, {"seen": True}, points=models.Filter(must=[has("tag", "x")]), wait=True)
-    assert qdrant.count(qdrant_collection, models.Filter(must=[has("seen", value=True)])).count == 3
-    nobody = models.Filter(must=[has("tag", "nobody")])
-    qdrant.set_payload(qdrant_collection, {"seen": True}, points=nobody, wait=True)
-    assert qdrant.count(qdrant_collection, models.Filter(must=[has("seen", value=True)])).count == 3
-
-
-def test_payload_for_an_absent_id_is_not_found(qdrant: QdrantClient, qdrant_collection: str) -> None:
-    with pytest.raises(UnexpectedResponse, match="404"):
-        qdrant.set_payload(qdrant_collection, {"a": 1}, points=[12345], wait=True)
-
-
-def test_a_batch_update_applies_its_operations_in_order(qdrant: QdrantClient, qdrant_collection: str) -> None:
-    qdrant.upsert(qdrant_collection, [point(1, fence=9), point(2, fence=1)], wait=True)
-    results = qdrant.batch_update_points(
-        qdrant_collection,
-        [
-            models.UpsertOperation(
-                upsert=models.PointsList(points=[point(1, fence=5), point(3, fence=5)], update_filter=not_newer_than(5))
-            ),
-            models.SetPayloadOperation(set_payload=models.SetPayload(payload={"a": 1, "b": 2}, points=[3])),
-            models.DeletePayloadOperation(delete_payload=models.DeletePayload(keys=["b"], points=[3])),
-            models.OverwritePayloadOperation(overwrite_payload=models.SetPayload(payload={"c": 3}, points=[1])),
-            models.DeleteOperation(delete=models.PointIdsList(points=[2])),
-        ],
-        wait=True,
-    )
-    assert [result.status for result in results] == [models.UpdateStatus.COMPLETED] * 5
-    assert payloads(qdrant, qdrant_collection, [1, 2, 3]) == {1: {"c": 3}, 3: {"fence": 5, "a": 1}}

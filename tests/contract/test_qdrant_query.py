@@ -99,17 +99,6 @@ def test_points_are_ordered_by_a_payload_field(qdrant: QdrantClient, line: str) 
     assert [hit.id for hit in qdrant.query_points(line, query=order, limit=3).points] == [9, 8, 7]
 
 
-def test_a_batch_answers_each_query_in_its_place(qdrant: QdrantClient, line: str) -> None:
-    requests = [
-        models.QueryRequest(query=QUERY, limit=1),
-        models.QueryRequest(query=[0.0, 1.0, 0.0, 0.0], limit=2, with_payload=True),
-        models.QueryRequest(query=9, limit=1),
-    ]
-    answers = qdrant.query_batch_points(line, requests)
-    assert [[hit.id for hit in answer.points] for answer in answers] == [[9], [0, 1], [8]]
-    assert answers[1].points[0].payload == {"document_id": "d0", "rank": 0}
-
-
 def test_cosine_scores_are_those_of_normalised_vectors(qdrant: QdrantClient, qdrant_names: list[str]) -> None:
     name = qdrant_names[0]
     qdrant.create_collection(name, vectors_config=models.VectorParams(size=2, distance=models.Distance.COSINE))

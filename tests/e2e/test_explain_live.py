@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 import pytest
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 
 import neo4j
 from docgraph.domain.identity import document_id
@@ -215,8 +215,10 @@ def a_point_deleted(live: Live, name: str) -> Iterator[None]:
 @contextmanager
 def a_point_of_another_text(live: Live, name: str) -> Iterator[None]:
     first = live.runtime.graph.committed(live.document(name)).generation[0]
-    payload = {"text_hash": "0" * 64}
-    live.qdrant().set_payload(live.runtime.embedding_version.collection, payload, points=[first], wait=True)
+    collection = live.runtime.embedding_version.collection
+    (found,) = live.qdrant().retrieve(collection, [first], with_vectors=True)
+    other = models.PointStruct(id=first, vector=found.vector, payload={**(found.payload or {}), "text_hash": "0" * 64})
+    live.qdrant().upsert(collection, [other], wait=True)
     yield
 
 

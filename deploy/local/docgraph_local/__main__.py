@@ -197,7 +197,7 @@ def _summary(console: Console, deployment: Deployment, services: set[str]) -> No
     if "airflow" in services:
         table.add_row("Airflow", settings.airflow_api_url, f"user {settings.airflow_user}")
     if "sidecar" in services:
-        table.add_row("docgraph", settings.service_url, "health, search, jobs, dashboard")
+        table.add_row("docgraph", settings.service_url, "health, jobs, reports, search, MCP")
     if "neo4j" in services:
         browser = f"http://127.0.0.1:{deployment.port('neo4j-http')}"
         table.add_row("Neo4j", settings.neo4j_uri, "external" if "neo4j" in deployment.external else browser)

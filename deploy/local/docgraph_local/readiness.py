@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from docgraph.domain.errors import StoreUnavailableError
 from docgraph_local.deployment import Deployment
 
 _TIMEOUT_SECONDS = 2.0
@@ -23,17 +24,16 @@ def check(program: str, deployment: Deployment, started_at: float | None) -> str
 
 
 def _redis(deployment: Deployment, _: float | None) -> str | None:
-    import redis
+    # The clients of the stores are imported where they are needed: `make status` of a stack that is down is quick.
+    from docgraph.state import State
 
-    client = redis.Redis.from_url(
-        deployment.settings.redis_url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-    )
+    state = State.connect(deployment.settings.redis_url)
     try:
-        client.ping()
-    except redis.RedisError as error:
+        state.ping()
+    except StoreUnavailableError as error:
         return _short(error)
     finally:
-        client.close()
+        state.close()
     return None
 
 
@@ -42,20 +42,11 @@ def _neo4j(deployment: Deployment, _: float | None) -> str | None:
     parts = urlsplit(settings.neo4j_uri)
     if (refused := _connects(parts.hostname, parts.port or 7687)) is not None:
         return refused
-    from neo4j.exceptions import DriverError, Neo4jError
-
-    import neo4j
+    from docgraph.stores.graph.probe import probe
 
     try:
-        with neo4j.GraphDatabase.driver(
-            settings.neo4j_uri,
-            auth=(settings.neo4j_user, settings.neo4j_password),
-            connection_timeout=_TIMEOUT_SECONDS,
-            connection_acquisition_timeout=_TIMEOUT_SECONDS,
-            max_transaction_retry_time=0,
-        ) as driver:
-            driver.verify_connectivity()
-    except (DriverError, Neo4jError) as error:
+        probe(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password, _TIMEOUT_SECONDS)
+    except StoreUnavailableError as error:
         return _short(error)
     return None
 

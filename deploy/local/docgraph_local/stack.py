@@ -1,6 +1,6 @@
 """The local stack as one object: up, down, status, and what tests need to hurt it.
 
-Decides the order and waits for readiness; *what* is started is in `programs`, *how* in `supervisor`.
+*What* is started is in `programs`, in which order in `startup`, *how* in `supervisor`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,38 +20,22 @@ from typing import Any
 
 import psutil
 
-from docgraph.domain.errors import ConfigurationError, WorldError
+from docgraph.domain.errors import ConfigurationError
 from docgraph_local import orphans, preflight, readiness
-from docgraph_local.airflow_env import airflow_database
 from docgraph_local.deployment import EXTERNAL_VARIABLES, Deployment, read_deployment, store_deployment
 from docgraph_local.paths import Paths, write_private
-from docgraph_local.programs import SERVICES, STORES, Program, migration_stamp, programs, server_files
-from docgraph_local.supervisor import ProcessState, Supervisor, write_configuration
+from docgraph_local.programs import SERVICES, STORES, Program, programs, server_files
+from docgraph_local.progress import Event, Progress, StackError, silent
+from docgraph_local.startup import Startup
+from docgraph_local.status import ProgramStatus, describe, describe_external
+from docgraph_local.supervisor import Supervisor, write_configuration
 
 START_SECONDS = 240.0
 _POLL_SECONDS = 0.2
 _EXTERNAL_SECONDS = 10.0
 _DAGS_SECONDS = 60.0
-# A server that ended this often before it was ready will not come up by itself.
-_ATTEMPTS = 2
-_FAILED = {"FATAL", "UNKNOWN"}
 
-
-class StackError(WorldError):
-    """The local stack could not do what was asked; the message names the service and its log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One step of `up` or `down` as a person sees it; `kind` is starting, waiting, ready, note or stopped."""
-
-    kind: str
-    subject: str
-    seconds: float = 0.0
-    detail: str = ""
-
-
-Progress = Callable[[Event], None]
+__all__ = ["Event", "ProgramStatus", "Stack", "StackError", "UpResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +50,6 @@ class UpResult:
     def unchanged(self) -> bool:
         """Whether everything ran already."""
         return not self.started
-
-
-@dataclass(frozen=True, slots=True)
-class ProgramStatus:
-    """One line of `make status`; `state` is running, starting, stopped, failed or external."""
-
-    name: str
-    service: str
-    state: str
-    pid: int | None
-    uptime_seconds: float | None
-    address: str
-    healthy: bool
-    detail: str
 
 
 class Stack:
@@ -129,7 +98,7 @@ class Stack:
         Raises:
             StackError: the machine lacks something, or a service did not become ready within `timeout` seconds.
         """
-        say = progress or _silent
+        say = progress or silent
         began = time.monotonic()
         self.paths.create()
         with self._locked():
@@ -145,7 +114,7 @@ class Stack:
             self._prepare_files(deployment, services, wanted)
             self._take_over(wanted, alive, say)
             self._remember(deployment, services, wanted)
-            started = _Start(deployment, wanted, self._supervisor, say, began + timeout).run()
+            started = Startup(deployment, wanted, self._supervisor, say, began + timeout).run()
             self._remember(deployment, services, wanted)
             self._await_external(deployment, services, say)
             if "airflow" in services:
@@ -158,7 +127,7 @@ class Stack:
         Raises:
             StackError: a process survived.
         """
-        say = progress or _silent
+        say = progress or silent
         if not self.paths.run.is_dir():
             return 0
         with self._locked():
@@ -197,8 +166,8 @@ class Stack:
         states = self._supervisor.states() if self.running else {}
         described = [p for p in programs(deployment, self._record().get("services", self.only)) if not p.one_shot]
         with ThreadPoolExecutor(max_workers=8) as pool:
-            own = list(pool.map(lambda p: _describe(p, deployment, states.get(p.name)), described))
-            foreign = list(pool.map(lambda store: _describe_external(store, deployment), sorted(deployment.external)))
+            own = list(pool.map(lambda p: describe(p, deployment, states.get(p.name)), described))
+            foreign = list(pool.map(lambda store: describe_external(store, deployment), sorted(deployment.external)))
         return own + foreign
 
     def pid(self, program: str) -> int | None:
@@ -356,132 +325,3 @@ class Stack:
                     f"Another `make up` or `make down` works on {self.paths.home} just now; wait for it to finish."
                 ) from error
             yield
-
-
-class _Start:
-    """One pass of starting programs, each as soon as what it needs is ready."""
-
-    def __init__(
-        self, deployment: Deployment, wanted: Sequence[Program], supervisor: Supervisor, say: Progress, deadline: float
-    ) -> None:
-        self._deployment = deployment
-        self._wanted = {program.name: program for program in wanted}
-        self._supervisor = supervisor
-        self._say = say
-        self._deadline = deadline
-        self._began: dict[str, float] = {}
-        self._started: list[str] = []
-        self._ready: set[str] = set()
-        self._reasons: dict[str, str] = {}
-        self._births: dict[str, set[int]] = {}
-
-    def run(self) -> list[str]:
-        """Start and await everything; return the names of what had to be started."""
-        while len(self._ready) < len(self._wanted):
-            states = self._supervisor.states()
-            for program in self._wanted.values():
-                if program.name not in self._ready and self._ready.issuperset(program.needs):
-                    self._advance(program, states[program.name])
-            if len(self._ready) < len(self._wanted):
-                self._check_deadline()
-                time.sleep(_POLL_SECONDS)
-        return self._started
-
-    def _advance(self, program: Program, state: ProcessState) -> None:
-        name = program.name
-        if name not in self._began:
-            self._began[name] = time.monotonic()
-            if state.pid is None:
-                self._say(Event("starting", name))
-                self._supervisor.start_program(name)
-                self._started.append(name)
-                return
-        births = self._births.setdefault(name, set())
-        if state.pid is not None:
-            births.add(state.pid)
-        crashed = len(births) > _ATTEMPTS or (len(births) == _ATTEMPTS and state.state == "BACKOFF")
-        if crashed or state.state in _FAILED or (program.one_shot and state.exit_status not in (None, 0)):
-            raise StackError(self._failure(name, state))
-        if program.one_shot:
-            done = state.state == "EXITED"
-            reason = None if done else "working"
-        else:
-            reason = (
-                readiness.check(name, self._deployment, state.started_at if name in self._started else None)
-                if state.pid is not None
-                else f"is {state.state.lower()}"
-            )
-        seconds = time.monotonic() - self._began[name]
-        if reason is None:
-            if program.one_shot:
-                _after(name, self._deployment)
-            self._ready.add(name)
-            if name in self._started:
-                self._say(Event("ready", name, seconds))
-        else:
-            self._reasons[name] = reason
-            self._say(Event("waiting", name, seconds, reason))
-
-    def _check_deadline(self) -> None:
-        if time.monotonic() < self._deadline:
-            return
-        missing = [name for name in self._wanted if name not in self._ready]
-        told = "\n".join(
-            f"  - {name}: {self._reasons.get(name, 'waits for what it needs')} (log: {self._deployment.paths.log(name)})"
-            for name in missing
-        )
-        raise StackError(f"These did not become ready in time:\n{told}\nWhat runs goes on; `make down` ends it.")
-
-    def _failure(self, name: str, state: ProcessState) -> str:
-        log = self._deployment.paths.log(name)
-        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:] if log.is_file() else []
-        said = "\n".join(f"    {line}" for line in tail) or f"    {state.problem or 'it printed nothing'}"
-        return f"{name} ended instead of starting; the end of {log}:\n{said}"
-
-
-def _after(name: str, deployment: Deployment) -> None:
-    """Do what belongs to the end of a one-shot program."""
-    if name != "airflow-migrate":
-        return
-    # Several processes write to this file at once: with a write-ahead log readers don't block the writer.
-    connection = sqlite3.connect(airflow_database(deployment))
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    finally:
-        connection.close()
-    migration_stamp(deployment).touch()
-
-
-def _describe(program: Program, deployment: Deployment, state: ProcessState | None) -> ProgramStatus:
-    address = _addresses(deployment).get(program.name, "")
-    if state is None or state.pid is None:
-        word = "failed" if state is not None and state.state in _FAILED else "stopped"
-        return ProgramStatus(program.name, program.service, word, None, None, address, False, "")
-    reason = readiness.check(program.name, deployment, state.started_at)
-    word = "running" if reason is None or state.state == "RUNNING" else "starting"
-    uptime = time.time() - state.started_at if state.started_at else None
-    return ProgramStatus(program.name, program.service, word, state.pid, uptime, address, reason is None, reason or "")
-
-
-def _describe_external(store: str, deployment: Deployment) -> ProgramStatus:
-    reason = readiness.check(store, deployment, None)
-    address = _addresses(deployment)[store]
-    return ProgramStatus(store, store, "external", None, None, address, reason is None, reason or "")
-
-
-def _addresses(deployment: Deployment) -> dict[str, str]:
-    settings = deployment.settings
-    return {
-        # Without the password: this is for the screen.
-        "redis": f"redis://{settings.redis_url.rpartition('@')[2].removeprefix('redis://')}",
-        "neo4j": settings.neo4j_uri,
-        "qdrant": settings.qdrant_url,
-        "embedder": settings.embeddings_url,
-        "second-embedder": settings.second_embeddings_url or "",
-        "airflow-api-server": settings.airflow_api_url,
-        "sidecar": settings.service_url,
-    }
-
-
-def _silent(_: Event) -> None:
-    return

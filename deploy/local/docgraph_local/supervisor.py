@@ -26,6 +26,8 @@ from docgraph_local.paths import Paths, write_private
 from docgraph_local.programs import Program
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
+#: States of a program that supervisord has given up.
+FAILED = frozenset({"FATAL", "UNKNOWN"})
 _NO_SUCH_PROGRAM, _ALREADY_STARTED, _NOT_RUNNING = 10, 60, 70
 
 

@@ -1,21 +1,27 @@
 """`make test`: run every test on the real engines and say, for each task of the specification's phase 6, whether it is green.
 
 Writes `reports/phase-6/junit.xml` (pytest's own) and `reports/phase-6/summary.json` (schema:
-docs/reference/phase-6-summary.schema.json). A test names its task with `@pytest.mark.task("6.1")`.
+docs/reference/phase-6-summary.schema.json). A test names its task with `@pytest.mark.task("6.1")`. A task's gate also wants what its
+tests must have left: the ingest reports of the stack under test, which the tests keep in `reports/phase-6/ingest/`.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from jsonschema import ValidationError
+
+from docgraph.readiness.report import validate
 from docgraph_local.paths import repository
 
 TASKS = {
@@ -25,9 +31,32 @@ TASKS = {
     "6.4": "Post-ingest verification and reports",
 }
 SUITES = ("unit", "contract", "dags", "integration", "e2e", "chaos")
-#: What each gate wants on disk when its tests are through, relative to the repository.
-ARTIFACTS = ("reports/phase-6/junit.xml",)
+#: Where the tests keep the ingest reports of their stack: relative to the repository, and the variable that tells them.
+EVIDENCE = "reports/phase-6/ingest"
+EVIDENCE_VARIABLE = "DOCGRAPH_TEST_EVIDENCE"
 SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An ingest report that a test run left; `has_page` says whether it can be read by people too."""
+
+    content: Mapping[str, Any]
+    has_page: bool
+
+
+def _from_watch_folder(report: Report) -> bool:
+    jobs = report.content["jobs"]
+    return any(job["status"] == "completed" and job["source_uri"].startswith("fs://") for job in jobs)
+
+
+#: What each gate wants, beside green tests, of at least one report.
+ARTIFACTS: Mapping[str, Mapping[str, Callable[[Report], bool]]] = {
+    "6.1": {"ingest_report.json of a completed job from the watch folder": _from_watch_folder},
+    "6.2": {"ingest_report.json of a run": lambda report: bool(report.content["run_id"])},
+    "6.3": {"ingest_report.json and ingest_report.md": lambda report: report.has_page},
+    "6.4": {"ingest_report.json with ready_for_queries": lambda report: bool(report.content["ready_for_queries"])},
+}
 
 
 @dataclass(slots=True)
@@ -51,9 +80,12 @@ def main(arguments: Sequence[str] = ()) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     junit = folder / "junit.xml"
     junit.unlink(missing_ok=True)
+    # What an earlier run left proves nothing about this one.
+    shutil.rmtree(root / EVIDENCE, ignore_errors=True)
     suites = [f"tests/{name}" for name in SUITES if any((root / "tests" / name).glob("test_*.py"))]
     command = [sys.executable, "-m", "pytest", f"--junitxml={junit}", "--durations=15", *suites, *arguments]
-    code = subprocess.run(command, cwd=root, check=False).returncode
+    environment = {**os.environ, EVIDENCE_VARIABLE: str(root / EVIDENCE)}
+    code = subprocess.run(command, cwd=root, env=environment, check=False).returncode
     if not junit.is_file():
         print(f"make test: pytest wrote no {junit}; its messages are above.", file=sys.stderr)
         return code or 1
@@ -61,12 +93,18 @@ def main(arguments: Sequence[str] = ()) -> int:
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     for number, task in summary["tasks"].items():
         print(f"task {number} {task['title']}: {task['passed']} passed, {task['failed']} failed: {task['verdict']}")
+        for name, there in task["gate"]["artifacts"].items():
+            if not there:
+                print(f"  its tests left no {name} in {EVIDENCE}")
     print(f"phase 6: {summary['verdict']} (reports/phase-6/summary.json)")
     return code or (0 if summary["verdict"] == "green" else 1)
 
 
 def summarise(junit: Path, root: Path) -> dict[str, Any]:
-    """Return the summary of a JUnit file: tests, gate and verdict of each task. A task without a passing test is red."""
+    """Return the summary of a JUnit file and of the reports below `root`: tests, gate and verdict of each task.
+
+    A task without a passing test is red, and one whose tests left no such report as its gate wants.
+    """
     tallies = {number: _Tally() for number in (*TASKS, "other")}
     # The file was written by the pytest that has just run here.
     suites = ElementTree.parse(junit).getroot()  # noqa: S314
@@ -82,8 +120,8 @@ def summarise(junit: Path, root: Path) -> dict[str, Any]:
             tally.skipped += 1
         else:
             tally.passed += 1
-    artifacts = {name: (root / name).is_file() for name in ARTIFACTS}
-    tasks = {number: _task(TASKS[number], tallies[number], artifacts) for number in TASKS}
+    reports = read_evidence(root / EVIDENCE)
+    tasks = {number: _task(TASKS[number], tallies[number], _artifacts(number, reports)) for number in TASKS}
     green = all(task["verdict"] == "green" for task in tasks.values()) and not tallies["other"].failed
     return {
         "schema_version": SCHEMA_VERSION,
@@ -94,6 +132,24 @@ def summarise(junit: Path, root: Path) -> dict[str, Any]:
         "tasks": tasks,
         "other": _counts(tallies["other"]),
     }
+
+
+def read_evidence(folder: Path) -> list[Report]:
+    """Return the reports in a folder that keep their published schema; one that breaks it proves nothing."""
+    found = []
+    for path in sorted(folder.glob("*/ingest_report.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            validate(content)
+        except ValidationError as error:
+            print(f"make test: {path} breaks its schema: {error.message}", file=sys.stderr)
+        else:
+            found.append(Report(content, path.with_suffix(".md").is_file()))
+    return found
+
+
+def _artifacts(number: str, reports: Sequence[Report]) -> dict[str, bool]:
+    return {name: any(holds(report) for report in reports) for name, holds in ARTIFACTS[number].items()}
 
 
 def _task(title: str, tally: _Tally, artifacts: dict[str, bool]) -> dict[str, Any]:

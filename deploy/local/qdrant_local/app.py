@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import importlib.metadata
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,13 +19,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from qdrant_local import indexes, metrics, schema, writes
-from qdrant_local.errors import NotFoundError, ServerError, engine_errors
+from qdrant_local.errors import ServerError, engine_errors
 from qdrant_local.filters import optional_filter
 from qdrant_local.store import Store
 from qdrant_local.upkeep import Upkeep
 
-#: The version of Qdrant's REST API that is spoken here; clients compare it with their own.
-API_VERSION = "1.20.0"
+#: The version of Qdrant's REST API that is spoken here: that of the client which the contract suite runs with. Clients compare it
+#: with their own.
+API_VERSION = importlib.metadata.version("qdrant-client")
 
 _LOG = logging.getLogger(__name__)
 
@@ -146,7 +148,7 @@ def _name(request: Request) -> str:
     return str(request.path_params["name"])
 
 
-# Collections and aliases
+# Collections
 
 
 async def _list_collections(store: Store, _request: Request, _body: None) -> Any:
@@ -170,64 +172,26 @@ async def _delete_collection(store: Store, request: Request, _body: None) -> Any
     return store.delete(_name(request))
 
 
-async def _list_aliases(store: Store, _request: Request, _body: None) -> Any:
-    return {"aliases": store.aliases()}
-
-
-async def _list_collection_aliases(store: Store, request: Request, _body: None) -> Any:
-    return {"aliases": store.aliases(_name(request))}
-
-
-async def _change_aliases(store: Store, _request: Request, body: schema.ChangeAliases) -> Any:
-    store.change_aliases(body)
-    return True
-
-
 async def _create_index(store: Store, request: Request, body: schema.CreateFieldIndex) -> Any:
     collection = store.collection(_name(request))
-    return (await collection.write([writes.Write(indexes.to_operation(body))], durable=_durable(request)))[0]
-
-
-async def _delete_index(store: Store, request: Request, _body: None) -> Any:
-    collection = store.collection(_name(request))
-    operation = indexes.delete_operation(request.path_params["field"])
-    return (await collection.write([writes.Write(operation)], durable=_durable(request)))[0]
+    return await collection.write(writes.Write(indexes.to_operation(body)), durable=_durable(request))
 
 
 # Points
 
 
-def _writer(translate: Callable[[Any], writes.Write]) -> Handler:
-    async def write(store: Store, request: Request, body: Any) -> Any:
-        collection = store.collection(_name(request))
-        return (await collection.write([translate(body)], durable=_durable(request)))[0]
-
-    return write
-
-
 async def _upsert(store: Store, request: Request, body: schema.Upsert) -> Any:
     collection = store.collection(_name(request))
-    return (await collection.write([writes.upsert(body, collection.sizes)], durable=_durable(request)))[0]
+    return await collection.write(writes.upsert(body, collection.sizes), durable=_durable(request))
 
 
-async def _batch(store: Store, request: Request, body: schema.Operations) -> Any:
+async def _delete(store: Store, request: Request, body: schema.Selector) -> Any:
     collection = store.collection(_name(request))
-    return await collection.write(writes.batch(body, collection.sizes), durable=_durable(request))
+    return await collection.write(writes.delete(body), durable=_durable(request))
 
 
 async def _retrieve(store: Store, request: Request, body: schema.Retrieve) -> Any:
     return store.collection(_name(request)).retrieve(body)
-
-
-async def _retrieve_one(store: Store, request: Request, _body: None) -> Any:
-    raw = str(request.path_params["id"])
-    point_id = int(raw) if raw.isdecimal() else raw
-    found = store.collection(_name(request)).retrieve(
-        schema.Retrieve(ids=[point_id], with_payload=True, with_vector=True)
-    )
-    if not found:
-        raise NotFoundError(f"Point with id {raw} does not exists!")
-    return found[0]
 
 
 async def _scroll(store: Store, request: Request, body: schema.Scroll) -> Any:
@@ -239,37 +203,22 @@ async def _count(store: Store, request: Request, body: schema.Count) -> Any:
 
 
 async def _query(store: Store, request: Request, body: schema.Query) -> Any:
-    return store.collection(_name(request)).query([body])[0]
-
-
-async def _query_batch(store: Store, request: Request, body: schema.QueryBatch) -> Any:
-    return store.collection(_name(request)).query(body.searches)
+    return store.collection(_name(request)).query(body)
 
 
 _COLLECTION = "/collections/{name}"
 
 ROUTES: list[tuple[str, str, type[Any] | None, Handler]] = [
     ("GET", "/collections", None, _list_collections),
-    ("GET", "/aliases", None, _list_aliases),
-    ("POST", "/collections/aliases", schema.ChangeAliases, _change_aliases),
     ("PUT", _COLLECTION, schema.CreateCollection, _create_collection),
     ("GET", _COLLECTION, None, _describe_collection),
     ("DELETE", _COLLECTION, None, _delete_collection),
     ("GET", _COLLECTION + "/exists", None, _collection_exists),
-    ("GET", _COLLECTION + "/aliases", None, _list_collection_aliases),
     ("PUT", _COLLECTION + "/index", schema.CreateFieldIndex, _create_index),
-    ("DELETE", _COLLECTION + "/index/{field}", None, _delete_index),
     ("PUT", _COLLECTION + "/points", schema.Upsert, _upsert),
     ("POST", _COLLECTION + "/points", schema.Retrieve, _retrieve),
-    ("POST", _COLLECTION + "/points/batch", schema.Operations, _batch),
-    ("POST", _COLLECTION + "/points/delete", schema.Selector, _writer(writes.delete)),
-    ("POST", _COLLECTION + "/points/payload", schema.SetPayload, _writer(writes.set_payload)),
-    ("PUT", _COLLECTION + "/points/payload", schema.SetPayload, _writer(writes.overwrite_payload)),
-    ("POST", _COLLECTION + "/points/payload/delete", schema.DeletePayload, _writer(writes.delete_payload)),
-    ("POST", _COLLECTION + "/points/payload/clear", schema.Selector, _writer(writes.clear_payload)),
+    ("POST", _COLLECTION + "/points/delete", schema.Selector, _delete),
     ("POST", _COLLECTION + "/points/scroll", schema.Scroll, _scroll),
     ("POST", _COLLECTION + "/points/count", schema.Count, _count),
     ("POST", _COLLECTION + "/points/query", schema.Query, _query),
-    ("POST", _COLLECTION + "/points/query/batch", schema.QueryBatch, _query_batch),
-    ("GET", _COLLECTION + "/points/{id}", None, _retrieve_one),
 ]

@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,29 +114,24 @@ class Collection:
 
     # Writing
 
-    async def write(self, writes: Sequence[Write], *, durable: bool) -> list[dict[str, Any]]:
-        """Apply the operations in order; return each one's id and status.
+    async def write(self, write: Write, *, durable: bool) -> dict[str, Any]:
+        """Apply an operation; return its id and status.
 
         Args:
-            writes: Checked operations.
-            durable: Return only when they are on the disk (`wait=true`).
+            write: A checked operation.
+            durable: Return only when it is on the disk (`wait=true`).
 
         Raises:
-            NotFoundError: a point that must exist is absent; operations before that one stay applied, as in Qdrant.
+            NotFoundError: the collection was deleted meanwhile.
         """
-        results = []
         async with self.writing:
             if self.removed:
                 raise NotFoundError("the collection was deleted while this request waited")
-            for write in writes:
-                self._require(write.must_exist)
-                self._apply(write.operation, write.points)
-                results.append(
-                    {"operation_id": next(self._operation_ids), "status": "completed" if durable else "acknowledged"}
-                )
+            self._apply(write.operation, write.points)
+            operation_id = next(self._operation_ids)
         if durable:
             await self.log.durable()
-        return results
+        return {"operation_id": operation_id, "status": "completed" if durable else "acknowledged"}
 
     def _apply(self, operation: edge.UpdateOperation, points: int) -> None:
         try:
@@ -150,15 +144,6 @@ class Collection:
             self.last_write = time.monotonic()
             self.dirty_since = self.dirty_since or self.last_write
             self.unindexed_changes += points
-
-    def _require(self, ids: Sequence[edge.PointId]) -> None:
-        if not ids:
-            return
-        found = {str(point.id) for point in self._shard.retrieve(list(ids), False, False)}
-        for point_id in ids:
-            # A UUID may be written in several ways; the engine returns the canonical one.
-            if str(point_id) not in found and not self._shard.retrieve([point_id], False, False):
-                raise NotFoundError(f"No point with id {point_id} found")
 
     # Reading
 
@@ -181,13 +166,12 @@ class Collection:
         """Count the points that pass the filter, exactly."""
         return int(self._shard.count(edge.CountRequest(filter=filter_, exact=True)))
 
-    def query(self, bodies: Sequence[schema.Query]) -> list[dict[str, Any]]:
-        """Answer queries, each with its hits best first."""
-        for body in bodies:
-            self._check_query(body)
-        requests = [queries.to_query(body, self._vector_of) for body in bodies]
-        answers = self._shard.query_batch(edge.QueryBatchRequest(requests))
-        return [{"points": [queries.scored_json(point) for point in points]} for points in answers]
+    def query(self, body: schema.Query) -> dict[str, Any]:
+        """Answer a query, its hits best first."""
+        self._check_query(body)
+        request = queries.to_query(body, self._vector_of)
+        (points,) = self._shard.query_batch(edge.QueryBatchRequest([request]))
+        return {"points": [queries.scored_json(point) for point in points]}
 
     def _check_query(self, body: schema.Prefetch) -> None:
         name = body.using or DEFAULT_VECTOR

@@ -69,11 +69,6 @@ def to_operation(body: schema.CreateFieldIndex) -> edge.UpdateOperation:
     return edge.UpdateOperation.create_field_index(body.field_name, build(**arguments))
 
 
-def delete_operation(field_name: str) -> edge.UpdateOperation:
-    """Return the operation that removes the index on a payload field."""
-    return edge.UpdateOperation.delete_field_index(field_name)
-
-
 def _known(kind: str) -> str:
     if kind not in TYPES:
         raise UnsupportedError(f"a payload index of type `{kind}` (known: {', '.join(TYPES)})")

@@ -97,7 +97,7 @@ class Condition(Body):
 Filter: TypeAlias = Condition
 
 
-# Collections and aliases
+# Collections
 
 
 class HnswParams(Body):
@@ -132,40 +132,6 @@ class CreateCollection(Body):
     write_consistency_factor: int | None = None
     optimizers_config: dict[str, Any] | None = None
     wal_config: dict[str, Any] | None = None
-
-
-class CreateAlias(Body):
-    """Let `alias_name` stand for the collection; an alias that exists is moved."""
-
-    collection_name: str
-    alias_name: str
-
-
-class DeleteAlias(Body):
-    """Remove the alias."""
-
-    alias_name: str
-
-
-class RenameAlias(Body):
-    """Give the alias another name."""
-
-    old_alias_name: str
-    new_alias_name: str
-
-
-class AliasAction(Body):
-    """One step of `POST /collections/aliases`; exactly one field is set."""
-
-    create_alias: CreateAlias | None = None
-    delete_alias: DeleteAlias | None = None
-    rename_alias: RenameAlias | None = None
-
-
-class ChangeAliases(Body):
-    """`POST /collections/aliases`; all of the steps or none of them."""
-
-    actions: list[AliasAction]
 
 
 class CreateFieldIndex(Body):
@@ -208,36 +174,6 @@ class Selector(Body):
 
     points: list[PointId] | None = None
     filter: Filter | None = None
-
-
-class SetPayload(Selector, kw_only=True):
-    """Payload to merge into (or to put in place of) that of the selected points."""
-
-    payload: Payload
-    key: str | None = None
-
-
-class DeletePayload(Selector, kw_only=True):
-    """Payload keys to remove from the selected points."""
-
-    keys: list[str]
-
-
-class Operation(Body):
-    """One step of `POST /collections/{name}/points/batch`; exactly one field is set."""
-
-    upsert: Upsert | None = None
-    delete: Selector | None = None
-    set_payload: SetPayload | None = None
-    overwrite_payload: SetPayload | None = None
-    delete_payload: DeletePayload | None = None
-    clear_payload: Selector | None = None
-
-
-class Operations(Body):
-    """`POST /collections/{name}/points/batch`."""
-
-    operations: list[Operation]
 
 
 # Reading points
@@ -334,9 +270,3 @@ class Query(Prefetch):
     offset: int | None = None
     with_payload: WithPayload = None
     with_vector: WithVector = None
-
-
-class QueryBatch(Body):
-    """`POST /collections/{name}/points/query/batch`."""
-
-    searches: list[Query]

@@ -1,4 +1,4 @@
-"""All collections and aliases of one data folder, and the file that names them.
+"""All collections of one data folder, and the file that names them.
 
 `catalog.json` is replaced as a whole (written aside, synced, renamed): a name appears, moves or goes at one moment.
 Folders that it does not name are left-overs of an interrupted change and are removed at the start.
@@ -34,7 +34,6 @@ class Catalog(msgspec.Struct):
     """The content of `catalog.json`."""
 
     collections: dict[str, CollectionEntry] = {}
-    aliases: dict[str, str] = {}
 
 
 class Store:
@@ -78,19 +77,19 @@ class Store:
     # Collections
 
     def collection(self, name: str) -> Collection:
-        """Return the collection of this name or alias.
+        """Return the collection of this name.
 
         Raises:
             NotFoundError: there is none.
         """
-        found = self._collections.get(self._catalog.aliases.get(name, name))
+        found = self._collections.get(name)
         if found is None:
             raise NotFoundError(f"Collection `{name}` doesn't exist!")
         return found
 
     def exists(self, name: str) -> bool:
-        """Tell whether a collection has this name or alias."""
-        return self._catalog.aliases.get(name, name) in self._collections
+        """Tell whether a collection has this name."""
+        return name in self._collections
 
     def names(self) -> list[str]:
         """Return the collections' names, sorted."""
@@ -104,10 +103,10 @@ class Store:
         """Create an empty collection.
 
         Raises:
-            AlreadyExistsError: the name is a collection's or an alias.
+            AlreadyExistsError: the name is a collection's.
             BadInputError: the name or the settings can't be used.
         """
-        if name in self._collections or name in self._catalog.aliases:
+        if name in self._collections:
             raise AlreadyExistsError(f"Collection `{name}` already exists!")
         if not 1 <= len(name) <= 255 or _FORBIDDEN & set(name):
             raise BadInputError(f"collection name `{name}` must have 1 to 255 characters, none of {_FORBIDDEN}")
@@ -123,12 +122,11 @@ class Store:
         self._save(self._catalog)
 
     def delete(self, name: str) -> bool:
-        """Remove a collection, its aliases and its files; return whether there was one."""
+        """Remove a collection and its files; return whether there was one."""
         collection = self._collections.pop(name, None)
         if collection is None:
             return False
         del self._catalog.collections[name]
-        self._catalog.aliases = {alias: target for alias, target in self._catalog.aliases.items() if target != name}
         self._save(self._catalog)
         collection.remove()
         return True
@@ -145,48 +143,6 @@ class Store:
                 self._save(self._catalog)
                 return True
         return False
-
-    # Aliases
-
-    def aliases(self, of: str | None = None) -> list[dict[str, str]]:
-        """Return the aliases, of one collection or all."""
-        return [
-            {"alias_name": alias, "collection_name": target}
-            for alias, target in sorted(self._catalog.aliases.items())
-            if of is None or target == of
-        ]
-
-    def change_aliases(self, body: schema.ChangeAliases) -> None:
-        """Carry out all actions or none; readers see the aliases before or after, nothing between.
-
-        Raises:
-            NotFoundError: a collection or alias that an action names does not exist.
-            AlreadyExistsError: an alias would hide a collection.
-            BadInputError: an action is none or several at once.
-        """
-        aliases = dict(self._catalog.aliases)
-        for action in body.actions:
-            given = [name for name in action.__struct_fields__ if getattr(action, name) is not None]
-            if len(given) != 1:
-                raise BadInputError(f"an alias action is exactly one of {', '.join(action.__struct_fields__)}")
-            if action.create_alias is not None:
-                if action.create_alias.collection_name not in self._collections:
-                    raise NotFoundError(f"Collection `{action.create_alias.collection_name}` doesn't exist!")
-                self._check_alias(action.create_alias.alias_name)
-                aliases[action.create_alias.alias_name] = action.create_alias.collection_name
-            elif action.rename_alias is not None:
-                if action.rename_alias.old_alias_name not in aliases:
-                    raise NotFoundError(f"Alias {action.rename_alias.old_alias_name} does not exists!")
-                self._check_alias(action.rename_alias.new_alias_name)
-                aliases[action.rename_alias.new_alias_name] = aliases.pop(action.rename_alias.old_alias_name)
-            elif action.delete_alias is not None:
-                aliases.pop(action.delete_alias.alias_name, None)
-        self._save(Catalog(collections=self._catalog.collections, aliases=aliases))
-        self._catalog.aliases = aliases
-
-    def _check_alias(self, alias: str) -> None:
-        if alias in self._collections:
-            raise AlreadyExistsError(f"Collection `{alias}` already exists!")
 
     # The folder
 

@@ -27,10 +27,9 @@ UPDATE_MODES = {
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One operation; `must_exist` are the points without which it is refused."""
+    """One operation."""
 
     operation: edge.UpdateOperation
-    must_exist: Sequence[edge.PointId] = ()
     #: How many points it names; 0 where a filter decides.
     points: int = 0
 
@@ -91,59 +90,6 @@ def delete(body: schema.Selector) -> Write:
     if (ids := _selected_ids(body)) is not None:
         return Write(edge.UpdateOperation.delete_points(ids), points=len(ids))
     return Write(edge.UpdateOperation.delete_points_by_filter(_selected_filter(body)))
-
-
-def set_payload(body: schema.SetPayload) -> Write:
-    """Merge payload into that of the points; by id an absent point is an error, by filter it is not."""
-    if (ids := _selected_ids(body)) is not None:
-        return Write(edge.UpdateOperation.set_payload(ids, body.payload, body.key), ids, len(ids))
-    return Write(edge.UpdateOperation.set_payload_by_filter(_selected_filter(body), body.payload, body.key))
-
-
-def overwrite_payload(body: schema.SetPayload) -> Write:
-    """Replace the whole payload of the points."""
-    if (ids := _selected_ids(body)) is not None:
-        return Write(edge.UpdateOperation.overwrite_payload(ids, body.payload, body.key), ids, len(ids))
-    return Write(edge.UpdateOperation.overwrite_payload_by_filter(_selected_filter(body), body.payload, body.key))
-
-
-def delete_payload(body: schema.DeletePayload) -> Write:
-    """Remove keys from the payload of the points."""
-    if (ids := _selected_ids(body)) is not None:
-        return Write(edge.UpdateOperation.delete_payload(ids, body.keys), ids, len(ids))
-    return Write(edge.UpdateOperation.delete_payload_by_filter(_selected_filter(body), body.keys))
-
-
-def clear_payload(body: schema.Selector) -> Write:
-    """Remove all payload of the points."""
-    if (ids := _selected_ids(body)) is not None:
-        return Write(edge.UpdateOperation.clear_payload(ids), points=len(ids))
-    return Write(edge.UpdateOperation.clear_payload_by_filter(_selected_filter(body)))
-
-
-def batch(body: schema.Operations, sizes: Mapping[str, int]) -> list[Write]:
-    """Translate the steps of a batch update, all of them before the first is applied."""
-    return [_step(step, sizes) for step in body.operations]
-
-
-def _step(step: schema.Operation, sizes: Mapping[str, int]) -> Write:
-    given = [name for name in step.__struct_fields__ if getattr(step, name) is not None]
-    if len(given) != 1:
-        raise BadInputError(
-            f"an operation is exactly one of {', '.join(step.__struct_fields__)}; got {given or 'none'}"
-        )
-    if step.upsert is not None:
-        return upsert(step.upsert, sizes)
-    if step.delete is not None:
-        return delete(step.delete)
-    if step.set_payload is not None:
-        return set_payload(step.set_payload)
-    if step.overwrite_payload is not None:
-        return overwrite_payload(step.overwrite_payload)
-    if step.delete_payload is not None:
-        return delete_payload(step.delete_payload)
-    assert step.clear_payload is not None
-    return clear_payload(step.clear_payload)
 
 
 def _selected_ids(body: schema.Selector) -> list[edge.PointId] | None:

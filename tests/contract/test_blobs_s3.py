@@ -13,12 +13,12 @@ import boto3
 import numpy as np
 import pytest
 
-from blob_conformance import BlobStoreConformance
 from docgraph.domain.errors import ConfigurationError, DocumentTooLargeError, StoreUnavailableError, WorldError
 from docgraph.readiness.report import find_report, list_reports, read_report, remove_reports, write_report
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import AwsAccess, Settings, project_root
 from docgraph.stores.blobs.s3 import S3Blobs
+from support.unit.blob_conformance import BlobStoreConformance
 
 Place = tuple[str, AwsAccess]
 SAMPLE = project_root() / "docs" / "reference" / "sample_ingest_report.json"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from blob_conformance import BlobStoreConformance
 from docgraph.domain.errors import WorldError
 from docgraph.stores.blobs.base import BlobStore
 from docgraph.stores.blobs.local import LocalBlobs, write_file
 from docgraph.stores.blobs.memory import MemoryBlobs
+from support.unit.blob_conformance import BlobStoreConformance
 
 DAY = 86_400
 

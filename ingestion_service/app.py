@@ -45,6 +45,7 @@ from ingestion_service.http.routes import (
 from ingestion_service.mcp import McpDoor
 from ingestion_service.mcp.door import PATH as MCP_PATH
 from ingestion_service.metrics import CountRequests
+from ingestion_service.probes import OneRequest
 from ingestion_service.service import Service
 
 #: Bodies other than snapshots, which have a limit of their own (`limits.max_document_bytes`).
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
 
     app = FastAPI(title="docgraph ingestion service", version=__version__, lifespan=lifespan, responses=_ERRORS)
     app.state.service = made
+    app.add_middleware(OneRequest)
     # The outermost is added last: refused bodies are counted too.
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, except_prefix="/v1/snapshots")
     app.add_middleware(CountRequests, metrics=made.metrics)

@@ -1,22 +1,56 @@
 """Asking each store how it is, bounded in time: for `/ready`, for the gate and for the metrics.
 
 A client's own retries may hold a question for half a minute, so each runs in a thread of its own and is given up on after
-`timeout`; while one is still out, no second one is sent to the same store.
+`timeout`; while one is still out, no second one is sent to the same store. Within one request a store that has answered is not
+asked again.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import TypeVar
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from docgraph.domain.errors import DocgraphError
 
 T = TypeVar("T")
+
+#: The stores that have answered a probe in the request at hand; None outside of requests.
+_ANSWERED: ContextVar[set[str] | None] = ContextVar("docgraph_answered", default=None)
+
+
+@contextmanager
+def one_request() -> Iterator[None]:
+    """Count what runs inside as one request, in this thread and in those that it hands work to."""
+    token = _ANSWERED.set(set())
+    try:
+        yield
+    finally:
+        _ANSWERED.reset(token)
+
+
+class OneRequest:
+    """ASGI middleware: each HTTP request is one for the probes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; what starts and ends the application is none."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with one_request():
+            await self._app(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +93,17 @@ class Prober:
         for observer in self._observers:
             for name, result in results.items():
                 observer(name, result)
+        answered = _ANSWERED.get()
+        if answered is not None:
+            answered.update(name for name, result in results.items() if result.ok)
         return results
+
+    def check(self, name: str, *, timeout: float) -> str:
+        """Ask a store, unless it has answered in this request already; return why it can't be used, or nothing."""
+        answered = _ANSWERED.get()
+        if answered is not None and name in answered:
+            return ""
+        return self.measure([name], timeout=timeout)[name].error
 
     def _ask(self, name: str) -> tuple[float, Future[float]]:
         with self._lock:
@@ -76,7 +120,7 @@ def _result(started: float, future: Future[float], deadline: float) -> ProbeResu
         waited = time.monotonic() - started
         return ProbeResult(False, waited, f"no answer for {waited:.1f} s")
     except DocgraphError as error:
-        return ProbeResult(False, time.monotonic() - started, str(error))
+        return ProbeResult(False, time.monotonic() - started, str(error) or type(error).__name__)
 
 
 def in_thread(function: Callable[[], T], name: str) -> Future[T]:
@@ -89,5 +133,6 @@ def in_thread(function: Callable[[], T], name: str) -> Future[T]:
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the result
             future.set_exception(error)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    # In the caller's context: what runs here belongs to the same request.
+    threading.Thread(target=copy_context().run, args=(run,), name=name, daemon=True).start()
     return future

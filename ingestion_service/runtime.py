@@ -12,11 +12,11 @@ from docgraph.domain.errors import StoreUnavailableError
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 from docgraph.stores.graph import GraphStore
-from ingestion_service.probes import Prober, ProbeResult
+from ingestion_service.probes import Prober
 
 
-class DoorRuntime(Runtime):
-    """A runtime that says at once that Neo4j is away; `prober` asks all stores."""
+class ServiceRuntime(Runtime):
+    """A runtime that says at once that Neo4j is unavailable; `prober` asks all stores."""
 
     def __init__(self, settings: Settings, *, patience: float = 1.5) -> None:
         """Prepare the connections; `patience` is how many seconds Neo4j may take to answer the probe."""
@@ -35,14 +35,13 @@ class DoorRuntime(Runtime):
 
     @property
     def graph(self) -> GraphStore:
-        """Neo4j.
+        """Neo4j, which has answered a probe: one for each request, one for each use outside of requests.
 
         Raises:
             StoreUnavailableError: it did not answer the probe.
         """
-        result: ProbeResult = self.prober.measure(["neo4j"], timeout=self._patience)["neo4j"]
-        if not result.ok:
-            raise StoreUnavailableError(f"Neo4j is away ({result.error}). Check `make status` and Neo4j's log.")
+        if error := self.prober.check("neo4j", timeout=self._patience):
+            raise StoreUnavailableError(f"Neo4j is unavailable ({error}). Check `make status` and Neo4j's log.")
         return self._connected_graph
 
     @cached_property

@@ -11,7 +11,7 @@ from docgraph.domain.errors import ConfigurationError
 from docgraph.ingest.airflow_api import AirflowApi
 from docgraph.settings import Settings
 from ingestion_service.metrics import ServiceMetrics
-from ingestion_service.runtime import DoorRuntime
+from ingestion_service.runtime import ServiceRuntime
 from ingestion_service.workers.dispatcher import Dispatcher
 from ingestion_service.workers.duties import LEASE_SECONDS, Duties, Duty
 from ingestion_service.workers.gate import Gatekeeper
@@ -44,7 +44,7 @@ class Service:
         self.settings = settings
         self.airflow = AirflowApi(settings.airflow_api_url, settings.airflow_user, settings.airflow_password)
         self.metrics = ServiceMetrics()
-        self.runtime = DoorRuntime(settings)
+        self.runtime = ServiceRuntime(settings)
         self.prober = self.runtime.prober
         self.prober.add("airflow", self.airflow.ping)
         self.prober.observe(self.metrics.observe_probe)

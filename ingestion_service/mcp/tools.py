@@ -19,7 +19,6 @@ from docgraph import retrieval
 from docgraph.domain.errors import DocgraphError
 from docgraph.retrieval import UnknownDatasetError, passages
 from ingestion_service.http.routes import datasets as datasets_route
-from ingestion_service.http.routes.health import REQUIRED
 from ingestion_service.mcp.answers import (
     DatasetsReply,
     NearbyPlace,
@@ -29,6 +28,7 @@ from ingestion_service.mcp.answers import (
     SectionReply,
     dataset_entry,
 )
+from ingestion_service.readiness import REQUIRED, dataset_readiness
 from ingestion_service.service import Service
 
 P = ParamSpec("P")
@@ -150,21 +150,21 @@ def _tags(service: Service) -> str:
 
 
 def _readiness(service: Service, tag: str) -> ReadinessReply:
-    results = service.prober.measure(REQUIRED, timeout=PATIENCE)
-    reasons = [f"{name} does not answer ({result.error})." for name, result in results.items() if not result.ok]
-    verdict: dict[str, str] | None = None
-    if results["redis"].ok:
-        verdict = service.runtime.state.readiness.get(tag)
-        if verdict is None:
-            if results["neo4j"].ok and service.runtime.graph.dataset(tag) is None:
-                raise UnknownDatasetError(f"No dataset has the tag {tag!r}.")
-            reasons.append("No run of it has been judged yet.")
-        elif verdict.get("ready") != "true":
-            reasons.append(f"The last run was judged not ready: {verdict.get('reasons') or 'no reason given'}.")
-    verdict = verdict or {}
+    asked = dataset_readiness(service, tag, timeout=PATIENCE)
+    missing = {name: asked.checks[name].error for name in REQUIRED if not asked.checks[name].ok}
+    reasons = [f"{name} does not answer ({error})." for name, error in missing.items()]
+    verdict = asked.dataset or {}
+    if asked.dataset is None and "redis" not in missing:
+        if "neo4j" not in missing and service.runtime.graph.dataset(tag) is None:
+            raise UnknownDatasetError(f"No dataset has the tag {tag!r}.")
+        reasons.append("No run of it has been judged yet.")
+    elif asked.dataset is not None and verdict.get("ready") != "true":
+        reasons.append(f"The last run was judged not ready: {verdict.get('reasons') or 'no reason given'}.")
+    if asked.embedding is not None and not asked.embedding.served:
+        reasons.append(str(asked.embedding.error))
     return ReadinessReply(
         tag=tag,
-        ready=not reasons,
+        ready=asked.ready,
         reasons=reasons,
         judged_at=verdict.get("at", ""),
         report=verdict.get("report", ""),

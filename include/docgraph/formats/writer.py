@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 
 from docgraph.domain.identity import canonical_text
 from docgraph.formats.anchors import AnchorBook
@@ -41,7 +42,7 @@ class Inline:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item of a list: its text (several lines are allowed) at a depth from 0 on; `marker` is written in front of it."""
+    """An item of a list at a depth from 0 on; `marker` is written in front of it, and one without a marker goes on with the item above."""
 
     inlines: tuple[Inline, ...]
     depth: int = 0
@@ -73,8 +74,14 @@ class OutlineWriter:
         """Record something that a person should know about the document."""
         self._warnings.append(message)
 
-    def heading(self, level: int, text: str, anchor: str = "", *, links: Sequence[Inline] = ()) -> None:
-        """Open the section of a heading (`level` from 1 on); without `anchor` one is made from the text, as GitHub does."""
+    def heading(
+        self, level: int, text: str, anchor: str = "", *, links: Sequence[Inline] = (), slug: bool = True
+    ) -> None:
+        """Open the section of a heading (`level` from 1 on).
+
+        Without `anchor` one is made from the text, as GitHub does; not without `slug`, which is for sources whose anchors are
+        all written down.
+        """
         name = _folded(text)
         self._path = [(depth, heading) for depth, heading in self._path if depth < level]
         if name:
@@ -85,7 +92,7 @@ class OutlineWriter:
             OutlineSection(
                 level,
                 tuple(heading for _, heading in self._path),
-                self._anchors.take(anchor or name, given=bool(anchor)),
+                self._anchors.take(anchor or name, given=bool(anchor)) if anchor or slug else "",
                 start,
                 block,
                 where=self._where,
@@ -95,13 +102,17 @@ class OutlineWriter:
             self.title = name
         self._sections[-1].links.extend(FoundLink(start, link.href, _folded(link.text)) for link in links if link.href)
 
-    def paragraph(self, inlines: Sequence[Inline] | str) -> None:
-        """Add running text."""
+    def paragraph(self, inlines: Sequence[Inline] | str, *, leads_in: bool = False) -> None:
+        """Add running text; with `leads_in` it belongs to the block after it, as a term does to its definition."""
         pieces = [Inline(inlines)] if isinstance(inlines, str) else list(inlines)
         text, links = _run(pieces)
         if text:
             start, end = self._put(text)
-            self._add(Block(start, end, partial(_prose_anatomy, text, start), leads_in=bool(_LEAD_IN.search(text))))
+            self._add(
+                Block(
+                    start, end, partial(_prose_anatomy, text, start), leads_in=leads_in or bool(_LEAD_IN.search(text))
+                )
+            )
             self._link(start, links)
 
     def code(self, source: str, language: str = "") -> None:
@@ -129,8 +140,8 @@ class OutlineWriter:
             text, found = _run(item.inlines)
             if not text:
                 continue
-            prefix = f"{'  ' * item.depth}{item.marker} "
-            starts.append((position, item.depth))
+            prefix = f"{'  ' * item.depth}{item.marker} " if item.marker else "  " * (item.depth + 1)
+            starts.append((position, item.depth if item.marker else item.depth + 1))
             links += [(position + len(prefix) + offset, link) for offset, link in found]
             lines.append(prefix + text)
             position += len(lines[-1]) + 1
@@ -140,25 +151,38 @@ class OutlineWriter:
             self._add(Block(start, end, partial(_list_anatomy, tuple(starts), body, start)))
             self._link(start, links)
 
-    def table(self, rows: Sequence[Sequence[str]], *, headers: int = 1, caption: str = "") -> None:
+    def table(
+        self,
+        rows: Sequence[Sequence[str | Sequence[Inline]]],
+        *,
+        headers: int = 1,
+        caption: Sequence[Inline] | str = "",
+    ) -> None:
         """Add a table whose spans are filled already; the first `headers` rows are repeated above each part of a split table.
 
         Several header rows are joined to one. Cells keep no line breaks.
         """
-        width = max((len(row) for row in rows), default=0)
-        cells = [[_cell(cell) for cell in [*row, *[""] * (width - len(row))]] for row in rows]
-        cells = [row for row in cells if any(row)]
-        if not cells:
-            return
         if caption:
             self.paragraph(caption)
+        width = max((len(row) for row in rows), default=0)
+        made = [[_cell(cell) for cell in [*row, *[""] * (width - len(row))]] for row in rows]
+        made = [row for row in made if any(text for text, _ in row)]
+        if not made:
+            return
+        cells = [[text for text, _ in row] for row in made]
         headers = min(headers, len(cells))
         head = [" ".join(dict.fromkeys(filter(None, column))) for column in zip(*cells[:headers], strict=True)]
         lines = [_row(head or [""] * width), _row(["---"] * width), *(_row(row) for row in cells[headers:])]
-        body = "\n".join(lines)
-        start, end = self._put(body)
+        start, end = self._put("\n".join(lines))
         opening = "\n".join(lines[:2])
-        self._add(Block(start, end, partial(_table_anatomy, tuple(map(len, lines)), start, end, opening)))
+        lengths = tuple(map(len, lines))
+        self._add(Block(start, end, partial(_table_anatomy, lengths, start, end, opening)))
+        # The rows of the header are one line, and the rule below it has no row.
+        offsets = [start, *(start + offset for offset in accumulate(length + 1 for length in lengths))]
+        for number, row in enumerate(made):
+            offset = start if number < headers else offsets[number - headers + 2]
+            for link in (link for _, links in row for link in links):
+                self._sections[-1].links.append(FoundLink(offset, link.href, _folded(link.text)))
 
     def read(self) -> tuple[str, Outline]:
         """Return the text that was written and its outline."""
@@ -192,8 +216,11 @@ def _folded(text: str) -> str:
     return " ".join(canonical_text(text).split())
 
 
-def _cell(text: str) -> str:
-    return _folded(text).replace("|", "\\|")
+def _cell(cell: str | Sequence[Inline]) -> tuple[str, list[Inline]]:
+    if isinstance(cell, str):
+        return _folded(cell).replace("|", "\\|"), []
+    text, links = _run(cell)
+    return text.replace("\n", " ").replace("|", "\\|"), [link for _, link in links]
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -1,0 +1,113 @@
+"""Reads tables: rows of cells with their spans filled, and which tables are only a frame for blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from docgraph.formats.html.chrome import Attributes, classes_of, is_left_out
+from docgraph.formats.writer import Inline
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
+
+Cell = list[Inline]
+
+_LAYOUT_CLASSES = frozenset({"highlighttable", "rouge-table", "linenotable", "syntaxhighlighter", "layout"})
+_BLOCKS_IN_CELLS = "h1, h2, h3, h4, h5, h6, pre, table table"
+_MAX_SPAN = 1000
+_MAX_CELLS = 500_000
+_GROUPS = frozenset({"tbody", "tfoot", "thead"})
+
+
+def is_layout(table: LexborNode) -> bool:
+    """Tell a table that frames blocks (code beside line numbers, notes with a picture, whole pages) from one of data."""
+    attributes = table.attributes
+    if attributes.get("role") in ("none", "presentation") or not _LAYOUT_CLASSES.isdisjoint(classes_of(attributes)):
+        return True
+    parent = table.parent
+    if parent is not None and "admonitionblock" in classes_of(parent.attributes):
+        return True
+    return any(True for _ in _framed(table))
+
+
+def _framed(table: LexborNode) -> Iterator[LexborNode]:
+    for found in table.css(_BLOCKS_IN_CELLS):
+        if found.tag != "pre" or "\n" in found.text().strip("\n"):
+            yield found
+
+
+def rows_of(table: LexborNode, read: Callable[[LexborNode], Cell]) -> tuple[Cell, list[list[Cell]], int]:
+    """Return a table's caption, its rows with every span filled, and how many of them are its header."""
+    caption: Cell = []
+    rows: list[list[Cell]] = []
+    headers = 0
+    is_head = True
+    spans: dict[int, tuple[int, Cell]] = {}
+    count = 0
+    for row, in_head in _rows(table, caption, read):
+        cells: list[Cell] = []
+        named = True
+        for cell, tag, attributes in row:
+            _fill(cells, spans)
+            content = read(cell)
+            named = named and (tag == "th" or not content)
+            down, across = _span(attributes, "rowspan"), _span(attributes, "colspan")
+            for _ in range(across):
+                if down > 1:
+                    spans[len(cells)] = (down - 1, content)
+                cells.append(content)
+        _fill(cells, spans)
+        if not cells:
+            continue
+        count += len(cells)
+        if count > _MAX_CELLS:
+            break
+        is_head = is_head and (in_head or (named and headers < 3))
+        headers += is_head
+        rows.append(cells)
+    return caption, rows, headers if headers < len(rows) else min(headers, 1)
+
+
+def _fill(cells: list[Cell], spans: dict[int, tuple[int, Cell]]) -> None:
+    """Write the cells that reach down from rows above."""
+    while (reaching := spans.get(len(cells))) is not None:
+        left, content = reaching
+        if left > 1:
+            spans[len(cells)] = (left - 1, content)
+        else:
+            del spans[len(cells)]
+        cells.append(content)
+
+
+def _span(attributes: Attributes, name: str) -> int:
+    value = (attributes.get(name) or "").strip()
+    return min(max(int(value), 1), _MAX_SPAN) if value.isdecimal() and len(value) < 8 else 1
+
+
+def _rows(
+    table: LexborNode, caption: Cell, read: Callable[[LexborNode], Cell]
+) -> Iterator[tuple[list[tuple[LexborNode, str, Attributes]], bool]]:
+    for child in _children(table):
+        if child.tag == "caption":
+            caption += read(child)
+        elif child.tag == "tr":
+            yield _cells(child), False
+        elif child.tag in _GROUPS:
+            for row in _children(child):
+                if row.tag == "tr":
+                    yield _cells(row), child.tag == "thead"
+
+
+def _cells(row: LexborNode) -> list[tuple[LexborNode, str, Attributes]]:
+    return [(cell, cell.tag or "", cell.attributes) for cell in _children(row) if cell.tag in ("td", "th")]
+
+
+def _children(node: LexborNode) -> Iterator[LexborNode]:
+    child = node.first_child
+    while child is not None:
+        if child.is_element_node:
+            attributes = child.attributes
+            if not is_left_out(child.tag or "", attributes, classes_of(attributes)):
+                yield child
+        child = child.next

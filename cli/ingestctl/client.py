@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import httpx
-
-from ingestctl.errors import CommandError, UnreachableError, UsageError
+from ingestctl.errors import UsageError
 from ingestctl.transport import Transport, decoded, json_of
 
 if TYPE_CHECKING:
     from docgraph.api.datasets import Dataset, Embeddings, ReembeddingAborted, ReembeddingStarted, RetiredEmbeddings
     from docgraph.api.explain import Explanation
     from docgraph.api.health import DatasetReadiness, Health, Readiness
+    from docgraph.api.integrity import Operation, RepairRequest
     from docgraph.api.jobs import AcceptedJobs, Job, JobDetails, JobRequest, ResumedJob
     from docgraph.api.reports import Report
     from docgraph.api.search import SearchAnswer
@@ -152,43 +150,18 @@ class ServiceClient(Transport):
 
         return self.get(Report, path, **options)
 
-    def operation(self, path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Start a long operation and yield what it tells until it has ended.
+    def start(self, operation: str, body: RepairRequest) -> Operation:
+        """Ask for a verification or repair (`verify`, `repair`); where it was done at once, the answer has the results."""
+        from docgraph.api.integrity import Operation
 
-        Raises:
-            UnreachableError: the service, or a store that it needs, does not answer, or the connection broke.
-            CommandError: the operation failed.
-        """
-        what = f"POST {path}"
-        try:
-            with self._http.stream("POST", path, json=dict(body)) as response:
-                self.check(response, what)
-                for line in response.iter_lines():
-                    event = json.loads(line)
-                    kind = event.get("event")
-                    if kind == "error":
-                        raise self._told(event.get("error") or {}, what)
-                    yield event
-                    if kind == "end":
-                        return
-        except httpx.TransportError as error:
-            raise self.unreachable(error) from error
-        raise UnreachableError(
-            f"The connection to {self.url} ended before {what} did.",
-            hint="Run it again: what was done stays done. `ingestctl ready` shows whether the service is up.",
-            code="broken_off",
-        )
+        # Sent once: a second run of the same would do no harm, and cost its time.
+        return self.post(Operation, f"/v1/{operation}", json=body.model_dump(mode="json"), retry=False)
 
-    def _told(self, error: Mapping[str, Any], what: str) -> CommandError:
-        code = str(error.get("code") or "failed")
-        message, hint = str(error.get("message") or f"{what} failed."), str(error.get("hint") or "")
-        if code == "store_unavailable":
-            return UnreachableError(
-                message,
-                hint=hint or "`ingestctl ready` shows which part is missing; try again when it is back.",
-                code=code,
-            )
-        return CommandError(message, hint=hint, code=code)
+    def operation(self, run_id: str) -> Operation:
+        """Return how a verification or repair stands."""
+        from docgraph.api.integrity import Operation
+
+        return self.get(Operation, f"/v1/operations/{_segment(run_id)}")
 
 
 def _given(**values: str | int | None) -> dict[str, str | int]:

@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from docgraph.domain.identity import uri_for_path
 from ingestctl.errors import UsageError
@@ -15,7 +15,7 @@ from ingestctl.files import UPLOAD_PREFIX
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from docgraph.api.integrity import Repair, RepairedDocument, Verification
+    from docgraph.api.integrity import Operation, Repair, RepairedDocument, RepairRequest, Verification
     from ingestctl.client import ServiceClient
     from ingestctl.shell import Shell
 
@@ -36,11 +36,11 @@ HARMLESS = {"staged", "other_version"}
 _FIRST = 3
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_STEPS = {"compare": "comparing", "repair": "mending", "fulltext": "building the full-text index"}
+_STEPS = {"compare": "comparing", "repair": "repairing", "fulltext": "building the full-text index"}
 
 
 def target(tag: str | None, documents: Sequence[str], everything: bool) -> dict[str, Any]:
-    """Return the request's body for what the command line names.
+    """Return the request's fields for what the command line names.
 
     Raises:
         UsageError: nothing is named, or `--all` beside something else.
@@ -53,9 +53,7 @@ def target(tag: str | None, documents: Sequence[str], everything: bool) -> dict[
             hint="Name a dataset with --tag, documents by their address, or --all.",
             code="usage",
         )
-    if everything:
-        return {"all": True}
-    return {**({"tag": tag} if tag else {}), "documents": [address_of(document) for document in documents]}
+    return {"tag": tag, "documents": [address_of(document) for document in documents], "all": everything}
 
 
 def address_of(text: str) -> str:
@@ -65,24 +63,40 @@ def address_of(text: str) -> str:
     return uri_for_path(UPLOAD_PREFIX, text)
 
 
-def follow(
-    shell: Shell, client: ServiceClient, path: str, body: Mapping[str, Any], answers: type[D]
-) -> tuple[bool, list[D]]:
-    """Run a long operation to its end, showing how far it is; returns whether all is equal, and each dataset's answer."""
-    from ingestctl.transport import decoded
+def outcome(shell: Shell, client: ServiceClient, operation: str, body: RepairRequest) -> Operation:
+    """Have it done, showing how far it is, and return it completed. Ctrl-C leaves it to Airflow.
 
-    datasets: list[D] = []
-    equal = True
-    with Progress(shell.notes()) as progress:
-        for event in client.operation(path, body):
-            match event.pop("event", ""):
-                case "progress":
-                    progress.tell(event)
-                case "dataset":
-                    datasets.append(decoded(answers, event))
-                case "end":
-                    equal = bool(event["equal"])
-    return equal, datasets
+    Raises:
+        CommandError: it could not be done.
+    """
+    from ingestctl.operations import failure, follow
+
+    begun = client.start(operation, body)
+    if begun.run_id is None:
+        return begun
+    notes = shell.notes()
+    try:
+        with Progress(notes) as progress:
+            for event, data in follow(client, begun.run_id):
+                match event:
+                    case "progress":
+                        progress.tell(data)
+                    case "problem":
+                        notes.print(f"{data['error']['message']} Airflow tries again.", markup=False, style="yellow")
+                    case "lost":
+                        reason = data["reason"]
+                        notes.print(
+                            f"The service does not answer ({reason}); trying again.", markup=False, style="yellow"
+                        )
+                    case "back":
+                        notes.print("The service is back.", style="dim")
+    except KeyboardInterrupt:
+        notes.print(f"It goes on without you, as the run {begun.run_id} of verify_datasets in Airflow.", markup=False)
+        raise
+    ended = client.operation(begun.run_id)
+    if ended.error is not None:
+        raise failure(ended.error)
+    return ended
 
 
 class Line:
@@ -125,12 +139,16 @@ D = TypeVar("D", bound="Verification | Repair")
 class Outcome(ABC, Generic[D]):
     """What an operation found or did, dataset by dataset."""
 
-    equal: bool
-    datasets: list[D]
+    operation: Operation
+
+    @property
+    def datasets(self) -> list[D]:
+        """The results of the operation's datasets."""
+        return cast("list[D]", self.operation.datasets)
 
     def as_json(self) -> dict[str, Any]:
         """Return the answers unchanged."""
-        return {"equal": self.equal, "datasets": [dataset.as_json() for dataset in self.datasets]}
+        return {"equal": self.operation.equal, "datasets": [dataset.as_json() for dataset in self.datasets]}
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return one dataset after the other."""

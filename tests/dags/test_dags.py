@@ -19,7 +19,7 @@ from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 
 #: Every DAG of the project: a new one is named here too.
-DAGS = {"audit_datasets", "ingest_documents", "reembed_dataset", "watch_filesystem"}
+DAGS = {"audit_datasets", "ingest_documents", "reembed_dataset", "verify_datasets", "watch_filesystem"}
 ROOT = repository()
 
 
@@ -133,6 +133,17 @@ def test_a_reembedding_fills_batch_by_batch_and_leaves_room_for_documents_that_c
 def test_the_trigger_form_takes_a_tag_and_perhaps_job_ids_and_nothing_else(described: dict[str, Any]) -> None:
     verdicts = described["forms"]
     assert [accepted for _, accepted in verdicts] == [True, True, True] + [False] * (len(verdicts) - 3), verdicts
+
+
+def test_datasets_are_verified_one_after_the_other_and_the_end_is_told_whatever_happened(
+    described: dict[str, Any],
+) -> None:
+    tasks = tasks_of(described, "verify_datasets")
+    assert set(tasks) == {"begin", "work_on", "finish"}
+    assert tasks["work_on"]["upstream"] == ["begin"]
+    assert tasks["work_on"]["pool"] == "stores"
+    assert tasks["work_on"]["map_index_template"] == "{{ tag }}"
+    assert (tasks["finish"]["upstream"], tasks["finish"]["trigger_rule"]) == (["work_on"], "all_done")
 
 
 def test_the_tasks_use_pools_that_the_stack_makes(described: dict[str, Any]) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from integration.service_process import TOKEN
-from integration.store_service import Ingest, ingest
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 from ingestion_service.app import create_app
 from ingestion_service.service import Service
+from support.integration.service_process import TOKEN
+from support.integration.store_service import Ingest, ingest
 
 __all__ = ["ingest"]
 

@@ -22,11 +22,11 @@ def repair(
     as_json: Json = False,
 ) -> None:
     """Mend what differs between the stores, and judge the dataset anew; exit code 0 = equal now, 1 = something is left."""
-    from docgraph.api.integrity import Repair
+    from docgraph.api.integrity import RepairRequest
 
     shell = start(ctx, as_json)
-    body = integrity.target(tag, documents or [], everything)
+    body = RepairRequest(**integrity.target(tag, documents or [], everything))
     with shell.client() as client:
-        equal, datasets = integrity.follow(shell, client, "/v1/repair", body, Repair)
-    shell.show(integrity.Repairs(equal, datasets))
-    raise typer.Exit(ExitCode.OK if equal else ExitCode.FAILED)
+        done = integrity.outcome(shell, client, "repair", body)
+    shell.show(integrity.Repairs(done))
+    raise typer.Exit(ExitCode.OK if done.equal else ExitCode.FAILED)

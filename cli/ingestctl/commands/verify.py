@@ -30,11 +30,11 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Compare the stores and change nothing; exit code 0 = equal, 1 = they differ."""
-    from docgraph.api.integrity import Verification
+    from docgraph.api.integrity import VerifyRequest
 
     shell = start(ctx, as_json)
-    body = integrity.target(tag, documents or [], everything)
+    body = VerifyRequest(**integrity.target(tag, documents or [], everything), vectors=vectors)
     with shell.client() as client:
-        equal, datasets = integrity.follow(shell, client, "/v1/verify", {**body, "vectors": vectors}, Verification)
-    shell.show(integrity.Verifications(equal, datasets))
-    raise typer.Exit(ExitCode.OK if equal else ExitCode.FAILED)
+        done = integrity.outcome(shell, client, "verify", body)
+    shell.show(integrity.Verifications(done))
+    raise typer.Exit(ExitCode.OK if done.equal else ExitCode.FAILED)

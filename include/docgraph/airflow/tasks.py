@@ -21,10 +21,11 @@ from docgraph.domain.verdict import ReasonCode
 from docgraph.ingest import launcher as dispatch
 from docgraph.ingest import pipeline
 from docgraph.readiness import audit as auditing
-from docgraph.readiness import publishing, retention
+from docgraph.readiness import operations, publishing, retention
 from docgraph.reembed import moving as reembedding
 from docgraph.runtime.connections import Runtime
 from docgraph.sources import filesystem
+from docgraph.state import OperationKind
 
 #: The world's errors are tried again soon; what no repetition can mend fails at once.
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -125,6 +126,36 @@ def audit(tag: str) -> dict[str, Any]:
             raise ReportedFailure(f"The dataset {tag} is not in order ({reasons or 'drift is left'}); see {place}.")
         assets.announce(runtime.reports, repaired.report)
     return {"report": repaired.report, "ready": repaired.verdict.ready}
+
+
+def begin_operation(params: dict[str, Any], run_id: str) -> list[dict[str, Any]]:
+    """Note what a run of `verify_datasets` is to do; returns its targets, one for each mapped index."""
+    targets = [operations.Target.from_json(raw) for raw in params["targets"]]
+    with Runtime.load() as runtime:
+        ordered = operations.begin(runtime, run_id, OperationKind(params["operation"]), targets)
+    return [target.as_json() for target in ordered]
+
+
+def work_on(target: dict[str, Any], params: dict[str, Any], run_id: str) -> None:
+    """Verify or repair one dataset, and name the mapped index after it."""
+    context = get_current_context()
+    context["tag"] = target["tag"]  # type: ignore[typeddict-unknown-key]
+    kind = OperationKind(params["operation"])
+    with Runtime.load() as runtime:
+        wanted = operations.Target.from_json(target)
+        operations.work_on(runtime, run_id, kind, wanted, with_vectors=bool(params["vectors"]))
+
+
+def finish_operation(run_id: str) -> None:
+    """End the operation for those who follow it, and let the run end as what it found.
+
+    Raises:
+        ReportedFailure: a dataset differs, or could not be looked at.
+    """
+    with Runtime.load() as runtime:
+        conclusion = operations.finish(runtime, run_id)
+    if not conclusion.equal:
+        raise ReportedFailure(conclusion.sentence)
 
 
 def begin_reembedding(params: dict[str, Any], run_id: str) -> str:

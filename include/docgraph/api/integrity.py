@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from docgraph.api.base import AnswerModel, Milliseconds, RequestModel, Share
+from docgraph.api.errors import Error
 from docgraph.api.reports import Reason
 
 MAX_DOCUMENTS = 1_000
@@ -83,8 +84,25 @@ class Repair(AnswerModel):
     report: str
 
 
+class Operation(AnswerModel):
+    """A verification or repair: queued, running, completed or failed, with a result for each dataset that is done.
+
+    `run_id` is null where it was done at once. `equal` is null until it has completed; `error` says why it failed.
+    """
+
+    run_id: str | None
+    operation: str
+    status: str
+    tags: list[str]
+    created_at: str
+    finished_at: str
+    equal: bool | None
+    datasets: list[Repair | Verification]
+    error: Error | None
+
+
 class OperationProgress(AnswerModel):
-    """How far a step (compare, repair, document, fulltext) is in a dataset."""
+    """How far a step (compare, repair, document, fulltext) is in a dataset: the data of `event: progress`."""
 
     tag: str
     step: str

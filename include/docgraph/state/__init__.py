@@ -6,6 +6,7 @@ from docgraph.state.events import FROM_START, Events
 from docgraph.state.gate import Gate, GateState
 from docgraph.state.jobs import Checkpoint, Enqueued, Jobs, StreamEntry
 from docgraph.state.lease import Lease
+from docgraph.state.operations import OperationEvent, OperationKind, Operations, OperationState, OperationStatus
 from docgraph.state.readiness import Readiness
 from docgraph.state.reembeddings import Reembeddings
 from docgraph.state.server import EVENTS_TTL_SECONDS, Server
@@ -19,6 +20,11 @@ __all__ = [
     "GateState",
     "Jobs",
     "Lease",
+    "OperationEvent",
+    "OperationKind",
+    "OperationState",
+    "OperationStatus",
+    "Operations",
     "Readiness",
     "Reembeddings",
     "State",
@@ -36,6 +42,7 @@ class State:
         self.gate = Gate(server)
         self.readiness = Readiness(server)
         self.reembeddings = Reembeddings(server)
+        self.operations = Operations(server)
 
     @classmethod
     def connect(cls, redis_url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS) -> State:

@@ -90,14 +90,15 @@ def _records(streams: list[Any]) -> list[Record]:
     records = [
         (str(key).removeprefix(keys.EVENTS_PREFIX), str(entry_id), _event(fields))
         for key, entries in streams
-        for entry_id, fields in _entries(entries)
+        for entry_id, fields in entries_of(entries)
     ]
     # All streams are numbered by the one clock of the server.
     records.sort(key=lambda record: _order(record[1]))
     return records
 
 
-def _entries(entries: Any) -> list[Any]:
+def entries_of(entries: Any) -> list[Any]:
+    """Return the entries of one stream, each with its id, whatever wire protocol they came by."""
     # The newer wire protocol wraps the entries of a stream in one more list.
     nested = entries and isinstance(entries[0], list) and entries[0] and not isinstance(entries[0][0], str)
     return list(entries[0]) if nested else list(entries)

@@ -22,6 +22,8 @@ CHECKPOINT_PREFIX = "ingest:checkpoint:"
 EVENTS_PREFIX = "ingest:events:"
 READY_PREFIX = "ingest:ready:"
 REEMBED_PREFIX = "ingest:reembed:"
+OPERATION_PREFIX = "ingest:operation:"
+OPERATION_EVENTS_PREFIX = "ingest:operation-events:"
 RUN_PREFIX = "ingest:run:"
 LEASE_PREFIX = "ingest:lease:"
 
@@ -67,6 +69,16 @@ def ready(tag: str) -> str:
 def reembed(tag: str) -> str:
     """Return the key of how far a dataset's move to another embedding version is."""
     return REEMBED_PREFIX + tag
+
+
+def operation(run_id: str) -> str:
+    """Return the key of a verification or repair that a run does."""
+    return OPERATION_PREFIX + run_id
+
+
+def operation_events(run_id: str) -> str:
+    """Return the key of the stream of what is told of such an operation."""
+    return OPERATION_EVENTS_PREFIX + run_id
 
 
 def run(run_id: str) -> str:

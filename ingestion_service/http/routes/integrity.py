@@ -1,65 +1,154 @@
-"""Comparing and mending datasets on request: long operations that tell about their progress, one JSON object a line."""
+"""Verifying and repairing datasets: runs of Airflow that this process starts and whose events it relays, so that its restart ends none."""
 
 from __future__ import annotations
 
 import json
-import logging
-import queue
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from docgraph.api.integrity import RepairRequest, VerifyRequest
+from docgraph.api.errors import Error
+from docgraph.api.integrity import Operation, Repair, RepairRequest, Verification, VerifyRequest
 from docgraph.api.web import ApiError
-from docgraph.domain.errors import DocgraphError, EmbeddingVersionError, WorldError
+from docgraph.domain.errors import StoreUnavailableError
 from docgraph.domain.identity import canonical_source_uri
+from docgraph.domain.jobs import now
 from docgraph.readiness import audit as auditing
+from docgraph.readiness.operations import Target
 from docgraph.retrieval import UnknownDatasetError
-from docgraph.runtime.connections import Runtime
+from docgraph.state import FROM_START, OperationKind, OperationState
 from docgraph.stores.graph import GraphStore
+from ingestion_service.operations import OPERATION_STORES, find, start
 from ingestion_service.service import Service, Svc
 
 router = APIRouter(tags=["integrity"])
-#: Seconds of silence after which a line says that the operation is still at work.
-HEARTBEAT_SECONDS = 5.0
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A dataset, or some of its documents."""
-
-    tag: str
-    document_ids: tuple[str, ...] | None = None
+#: Documents that are verified at once, in milliseconds each; more are a run.
+DOCUMENTS_AT_ONCE = 20
+HEARTBEAT_SECONDS = 15
+#: Milliseconds that one look at Redis waits for news; after each without any, the run is looked at.
+BLOCK_MS = 3_000
+RECONNECT_MS = 1_000
 
 
-@router.post("/verify")
-async def verify(service: Svc, body: VerifyRequest) -> StreamingResponse:
-    """Compare graph, full-text index and vectors, and change nothing."""
-    targets = await run_in_threadpool(_targets, service, body)
+@router.post("/verify", status_code=202, responses={200: {"model": Operation}})
+def verify(service: Svc, body: VerifyRequest, response: Response) -> Operation:
+    """Compare graph, full-text index and vectors, and change nothing. 200 with the results where few documents are named."""
+    targets = _targets(service, body)
+    count = sum(len(target.document_ids or ()) for target in targets)
+    if not targets or (body.documents and count <= DOCUMENTS_AT_ONCE):
+        response.status_code = 200
+        return _verified(service, targets, with_vectors=body.vectors)
+    return _started(service, OperationKind.VERIFY, targets, with_vectors=body.vectors)
 
-    def work(runtime: Runtime, target: Target, say: auditing.Say) -> Mapping[str, Any]:
-        found = auditing.verify(runtime, target.tag, target.document_ids, with_vectors=body.vectors, say=say)
-        return found.as_json()
 
-    return _streamed(service, targets, work)
+@router.post("/repair", status_code=202, responses={200: {"model": Operation}})
+def repair(service: Svc, body: RepairRequest, response: Response) -> Operation:
+    """Repair what differs, compare again, and publish a new verdict. 200 where there is no dataset."""
+    targets = _targets(service, body)
+    if not targets:
+        response.status_code = 200
+        return _done(OperationKind.REPAIR, [])
+    return _started(service, OperationKind.REPAIR, targets, with_vectors=True)
 
 
-@router.post("/repair")
-async def repair(service: Svc, body: RepairRequest) -> StreamingResponse:
-    """Mend what differs, compare again, and publish a new verdict."""
-    targets = await run_in_threadpool(_targets, service, body)
+@router.get("/operations/{run_id}")
+def operation(service: Svc, run_id: str) -> Operation:
+    """Return how a verification or repair stands, with the results that it has; kept for a week."""
+    return _told(find(service, run_id))
 
-    def work(runtime: Runtime, target: Target, say: auditing.Say) -> Mapping[str, Any]:
-        return auditing.repair(runtime, target.tag, target.document_ids, say=say).as_json()
 
-    return _streamed(service, targets, work)
+@router.get("/operations/{run_id}/events")
+async def events(
+    service: Svc, run_id: str, after: str | None = None, last_event_id: Annotated[str | None, Header()] = None
+) -> Response:
+    """Stream what is told of it, after an event if one is named; `event: end` or `event: error` is the last."""
+    await run_in_threadpool(find, service, run_id)
+    cursor = last_event_id or after or FROM_START
+    if not all(part.isdecimal() for part in cursor.split("-")):
+        raise ApiError(
+            422,
+            "bad_cursor",
+            f"{cursor!r} is no cursor of this stream.",
+            "Send the `id` of the last event, or nothing.",
+        )
+    stream = _stream(service, run_id, cursor)
+    return EventSourceResponse(stream, ping=HEARTBEAT_SECONDS, headers={"Cache-Control": "no-store"})
+
+
+async def _stream(service: Service, run_id: str, cursor: str) -> AsyncIterator[ServerSentEvent]:
+    yield ServerSentEvent(comment="docgraph operation", retry=RECONNECT_MS)
+    try:
+        while True:
+            told = await service.runtime.state.operations.read(run_id, cursor, BLOCK_MS)
+            for each in told:
+                cursor = each.entry_id
+                yield ServerSentEvent(json.dumps(each.data, ensure_ascii=False), event=each.event, id=cursor)
+                if each.event in {"end", "error"}:
+                    return
+            if not told:
+                await run_in_threadpool(find, service, run_id)
+    except StoreUnavailableError:
+        # The status line is long gone. A stream without an end asks the client to connect again, and then it is told why.
+        return
+
+
+def _check_stores(service: Service) -> None:
+    """Say at once that a store is unavailable: somebody waits for the answer.
+
+    Raises:
+        StoreUnavailableError: one is.
+    """
+    results = service.prober.measure(OPERATION_STORES)
+    for name, result in results.items():
+        if not result.ok:
+            raise StoreUnavailableError(f"{name} is unavailable ({result.error}). Check `make status` and its log.")
+
+
+def _verified(service: Service, targets: list[Target], *, with_vectors: bool) -> Operation:
+    found = [
+        auditing.verify(service.runtime, target.tag, target.document_ids, with_vectors=with_vectors)
+        for target in targets
+    ]
+    return _done(OperationKind.VERIFY, [each.as_model() for each in found])
+
+
+def _done(kind: OperationKind, datasets: list[Repair | Verification]) -> Operation:
+    return Operation(
+        run_id=None,
+        operation=kind.value,
+        status="completed",
+        tags=[dataset.tag for dataset in datasets],
+        created_at=now(),
+        finished_at=now(),
+        equal=all(dataset.equal for dataset in datasets),
+        datasets=datasets,
+        error=None,
+    )
+
+
+def _started(service: Service, kind: OperationKind, targets: list[Target], *, with_vectors: bool) -> Operation:
+    return _told(find(service, start(service, kind, targets, with_vectors=with_vectors)))
+
+
+def _told(state: OperationState) -> Operation:
+    model = Verification if state.kind is OperationKind.VERIFY else Repair
+    datasets = [model.model_validate(state.results[tag]) for tag in state.tags if tag in state.results]
+    completed = state.status.is_final and state.error is None
+    return Operation(
+        run_id=state.run_id,
+        operation=state.kind.value,
+        status=state.status.value,
+        tags=list(state.tags),
+        created_at=state.created_at,
+        finished_at=state.finished_at,
+        equal=all(dataset.equal for dataset in datasets) if completed else None,
+        datasets=datasets,
+        error=None if state.error is None else Error.model_validate({"hint": "", **state.error}),
+    )
 
 
 def _targets(service: Service, body: RepairRequest) -> list[Target]:
@@ -68,10 +157,11 @@ def _targets(service: Service, body: RepairRequest) -> list[Target]:
     Raises:
         ApiError: nothing or too much is named, or a document is unknown.
         UnknownDatasetError: the dataset is.
-        StoreUnavailableError: Neo4j is away.
+        StoreUnavailableError: a store is.
     """
     if body.all == bool(body.tag or body.documents):
         raise ApiError(422, "bad_target", "Name a dataset, documents, or all.", "Send tag, documents or all=true.")
+    _check_stores(service)
     graph = service.runtime.graph
     if body.all:
         return [Target(str(row["tag"])) for row in graph.datasets()]
@@ -100,87 +190,3 @@ def _documents_at(graph: GraphStore, address: str, tag: str | None) -> list[dict
             "Its address is as `ingestctl search` and `ingestctl status` show it.",
         )
     return rows
-
-
-Work = Callable[[Runtime, Target, auditing.Say], Mapping[str, Any]]
-
-
-def _streamed(service: Service, targets: list[Target], work: Work) -> StreamingResponse:
-    return StreamingResponse(
-        _Operation(service, targets, work).lines(),
-        media_type="application/x-ndjson",
-        headers={"Cache-Control": "no-store"},
-    )
-
-
-class _StoppedError(Exception):
-    """The client has gone; what was mended stays, the rest is left."""
-
-
-class _Operation:
-    """One request's work in a thread of its own, with connections of its own: it may take as long as it takes."""
-
-    def __init__(self, service: Service, targets: list[Target], work: Work) -> None:
-        self._service = service
-        self._targets = targets
-        self._work = work
-        self._events: queue.Queue[Mapping[str, Any] | None] = queue.Queue()
-        self._gone = threading.Event()
-
-    async def lines(self) -> AsyncIterator[str]:
-        """Start the work and yield what it tells, line by line, until it has ended."""
-        threading.Thread(target=self._run, name="parity", daemon=True).start()
-        try:
-            while (event := await run_in_threadpool(self._next)) is not None:
-                yield json.dumps(event, ensure_ascii=False) + "\n"
-        finally:
-            self._gone.set()
-
-    def _next(self) -> Mapping[str, Any] | None:
-        try:
-            return self._events.get(timeout=HEARTBEAT_SECONDS)
-        except queue.Empty:
-            return {"event": "waiting"}
-
-    def _run(self) -> None:
-        try:
-            for event in self._told():
-                self._events.put(event)
-        except _StoppedError:
-            _log.info("the client of a comparison has gone; it ends")
-        except DocgraphError as error:
-            self._events.put({"event": "error", "error": _error(error)})
-        except Exception:  # noqa: BLE001 - the boundary of the thread: logged and told
-            _log.exception("comparing or mending failed")
-            body = {
-                "code": "internal_error",
-                "message": "It failed unexpectedly.",
-                "hint": "The service's log has the trace.",
-            }
-            self._events.put({"event": "error", "error": body})
-        finally:
-            self._events.put(None)
-
-    def _told(self) -> Iterator[Mapping[str, Any]]:
-        equal = True
-        with Runtime(self._service.settings) as runtime:
-            for target in self._targets:
-                result = self._work(runtime, target, lambda event, tag=target.tag: self._say(tag, event))  # type: ignore[misc]
-                equal = equal and bool(result["equal"])
-                yield {"event": "dataset", **result}
-        yield {"event": "end", "equal": equal}
-
-    def _say(self, tag: str, event: Mapping[str, Any]) -> None:
-        if self._gone.is_set():
-            raise _StoppedError
-        self._events.put({"event": "progress", "tag": tag, **event})
-
-
-def _error(error: DocgraphError) -> dict[str, str]:
-    if isinstance(error, EmbeddingVersionError):
-        code = "wrong_embedding_version"
-    elif isinstance(error, WorldError):
-        code = "store_unavailable"
-    else:
-        code = str(getattr(error, "code", "failed"))
-    return {"code": code, "message": str(error), "hint": ""}

@@ -30,6 +30,7 @@ from docgraph.api.base import AnswerModel
 from docgraph.api.datasets import Dataset, Embeddings, ReembeddingStarted
 from docgraph.api.errors import Error, ErrorAnswer
 from docgraph.api.health import Check, DatasetReadiness, Health, Readiness, ServedEmbedding
+from docgraph.api.integrity import Operation
 from docgraph.api.jobs import (
     AcceptedJob,
     AcceptedJobs,
@@ -93,6 +94,10 @@ class FakeDoor:
     note: str = ""
     #: How a dataset's embedding versions stand, question by question; the last answer stays.
     moves: list[Embeddings] = field(default_factory=list)
+    #: What a verification or repair ends as; null: it is done at once.
+    operation: Operation | None = None
+    #: What is told of it on the way, as (event, data).
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def plan(self, uri: str) -> Plan:
         return next((plan for part, plan in self.plans.items() if part in uri), self.plans.get("", Plan()))
@@ -324,6 +329,32 @@ def build(door: FakeDoor) -> Starlette:
         begun = ReembeddingStarted(tag="docs", version="new", model="a-model", run_id="reembed__docs__new__1")
         return refused(request) or told(begun, 202)
 
+    async def begin_operation(request: Request) -> Response:
+        if wrong := refused(request):
+            return wrong
+        door.posts.append(await request.json())
+        assert door.operation is not None
+        if door.operation.run_id is None:
+            return told(door.operation)
+        return told(door.operation.model_copy(update={"status": "queued", "datasets": [], "error": None}), 202)
+
+    async def operation(request: Request) -> Response:
+        assert door.operation is not None
+        return refused(request) or told(door.operation)
+
+    async def operation_events(request: Request) -> Response:
+        last = request.headers.get("last-event-id", "")
+        door.resumed_from.append(last)
+
+        async def stream() -> AsyncIterator[dict[str, str]]:
+            first = int(last or 0)
+            for number, (event, data) in enumerate(door.told[first:], start=first + 1):
+                yield {"id": str(number), "event": event, "data": json.dumps(data)}
+                if door.break_after is not None and number >= first + door.break_after:
+                    return
+
+        return refused(request) or EventSourceResponse(stream(), ping=1)
+
     async def health(_: Request) -> Response:
         return told(Health(status="ok", version="9.9.9"))
 
@@ -351,6 +382,10 @@ def build(door: FakeDoor) -> Starlette:
             Route("/v1/jobs/{job_id}/{action}", act, methods=["POST"]),
             Route("/v1/events", events),
             Route("/v1/reports/{ts}", report),
+            Route("/v1/verify", begin_operation, methods=["POST"]),
+            Route("/v1/repair", begin_operation, methods=["POST"]),
+            Route("/v1/operations/{run_id}", operation),
+            Route("/v1/operations/{run_id}/events", operation_events),
             Route("/v1/search", search),
             Route("/v1/datasets", datasets),
             Route("/v1/datasets/{tag}/embeddings", embeddings),

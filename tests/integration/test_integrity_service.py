@@ -1,4 +1,4 @@
-"""`ingestctl verify` and `repair` as processes, through the sidecar, on the real stores."""
+"""`ingestctl verify` and `repair` through the sidecar on the real stores, as far as no run is needed: Airflow is away here."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.runtime.connections import Runtime
@@ -44,31 +44,15 @@ def json_of(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return dict(json.loads(ran.stdout))
 
 
+def operations_in(runtime: Runtime) -> list[str]:
+    with redis.Redis.from_url(runtime.settings.redis_url, decode_responses=True) as client:
+        return sorted(client.keys("ingest:operation:*"))
+
+
 def lose(runtime: Runtime, version: EmbeddingVersion, document: str) -> str:
     lost = runtime.graph.committed(document).generation[2]
     runtime.vectors._client.delete(version.collection, points_selector=[lost], wait=True)
     return lost
-
-
-@pytest.mark.task("6.2")
-def test_verify_repair_verify_tells_the_story_by_exit_codes(
-    service: Sidecar, runtime: Runtime, version: EmbeddingVersion, tag: str, documents: Sequence[str]
-) -> None:
-    sound = run(service, "verify", "--tag", tag)
-    assert (sound.returncode, sound.stderr) == (0, "")
-    assert f"✔ {tag}: graph and vectors are equal" in sound.stdout
-    lost = lose(runtime, version, documents[0])
-    differing = run(service, "verify", "--tag", tag)
-    assert differing.returncode == 1
-    assert lost in differing.stdout
-    assert f"ingestctl repair --tag={tag}" in differing.stdout
-    (found,) = json_of(run(service, "verify", "--tag", tag, "--json"))["datasets"]
-    assert found["findings"]["missing"] == {"count": 1, "ids": [lost]}
-    mended = run(service, "repair", "--tag", tag)
-    assert mended.returncode == 0, mended.stdout + mended.stderr
-    assert "1 missing  1 vector computed again" in mended.stdout
-    assert "ready_for_queries=true" in mended.stdout
-    assert run(service, "verify", "--tag", tag, "--vectors").returncode == 0
 
 
 @pytest.mark.task("6.2")
@@ -79,10 +63,20 @@ def test_single_documents_are_named_by_path_address_or_id(
     for named in ("guide.md", "upload:///guide.md", documents[0]):
         assert run(service, "verify", named, "--tag", tag).returncode == 1
     assert run(service, "verify", "notes.md", "--tag", tag).returncode == 0
-    done = run(service, "repair", documents[0], "--json")
-    assert done.returncode == 0, done.stdout
-    (dataset,) = json_of(done)["datasets"]
-    assert (dataset["tag"], [each["restaged"] for each in dataset["documents"]]) == (tag, [1])
+    (dataset,) = json_of(run(service, "verify", documents[0], "--json"))["datasets"]
+    assert (dataset["tag"], dataset["scope"], dataset["findings"]["missing"]["count"]) == (tag, "documents", 1)
+
+
+@pytest.mark.task("6.2")
+@pytest.mark.parametrize("arguments", [["verify", "--all"], ["repair", "guide.md"]], ids=["datasets", "repair"])
+def test_what_needs_a_run_ends_with_3_without_airflow_and_leaves_nothing_behind(
+    service: Sidecar, runtime: Runtime, tag: str, documents: Sequence[str], arguments: list[str]
+) -> None:
+    before = operations_in(runtime)
+    ran = run(service, *arguments)
+    assert ran.returncode == 3, ran.stdout + ran.stderr
+    assert "Airflow" in ran.stderr
+    assert operations_in(runtime) == before
 
 
 @pytest.mark.task("6.2")
@@ -135,24 +129,22 @@ def test_without_a_store_the_exit_code_is_3(
 
 
 @pytest.mark.task("6.2")
-def test_the_operation_is_a_stream_of_lines_for_those_with_the_token(
+def test_a_verification_of_documents_is_answered_at_once_to_those_with_the_token(
     service: Sidecar, tag: str, documents: Sequence[str]
 ) -> None:
     with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as http:
-        assert http.post("/v1/verify", json={"tag": tag}).status_code == 401
-        answer = http.post("/v1/repair", json={"tag": tag}, headers={"Authorization": f"Bearer {TOKEN}"})
-    events = [json.loads(line) for line in answer.text.splitlines()]
-    assert answer.headers["content-type"] == "application/x-ndjson"
-    assert {event["event"] for event in events} == {"progress", "dataset", "end"}
-    assert events[-1] == {"event": "end", "equal": True}
+        body = {"tag": tag, "documents": [documents[0]]}
+        assert http.post("/v1/verify", json=body).status_code == 401
+        answer = http.post("/v1/verify", json=body, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200
+    operation = answer.json()
+    assert (operation["run_id"], operation["status"], operation["equal"]) == (None, "completed", True)
+    assert [dataset["tag"] for dataset in operation["datasets"]] == [tag]
 
 
 @pytest.mark.task("6.2")
-def test_all_datasets_are_compared_one_after_the_other(
-    service: Sidecar, tag: str, documents: Sequence[str], runtime: Runtime
-) -> None:
-    runtime.graph.ensure_dataset(f"e{uuid.uuid4().hex[:8]}", runtime.embedding_version.name)
-    ran = run(service, "verify", "--all", "--json")
-    tags = [found["tag"] for found in json_of(ran)["datasets"]]
-    assert tag in tags
-    assert tags == sorted(tags)
+def test_an_operation_that_nobody_started_is_not_found(service: Sidecar) -> None:
+    with service.client() as http:
+        for path in ("/v1/operations/nobody-asked", "/v1/operations/nobody-asked/events"):
+            answer = http.get(path)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "operation_not_found")

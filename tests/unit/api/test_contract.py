@@ -15,20 +15,20 @@ from fastapi.routing import APIRoute
 from docgraph.api.base import AnswerModel
 from docgraph.api.errors import ErrorAnswer
 from docgraph.api.health import DatasetReadiness
+from docgraph.api.integrity import Operation
 from docgraph.api.jobs import AcceptedJobs, Job, JobDetails, JobsRequest, Progress, ResumedJob
 from docgraph.domain import jobs as domain
 from docgraph.retrieval.answer import Answer, Evidence, Related
 from docgraph.settings import Settings
 from ingestion_service.app import create_app
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "http-api.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "http-api.md").read_text(encoding="utf-8")
 #: Routes whose answer is no JSON document: bytes by their hash, streams, a page of metrics.
 NOT_JSON = {
     ("HEAD", "/v1/snapshots/{sha256}"),
     ("GET", "/v1/events"),
     ("GET", "/metrics"),
-    ("POST", "/v1/verify"),
-    ("POST", "/v1/repair"),
+    ("GET", "/v1/operations/{run_id}/events"),
 }
 
 
@@ -121,6 +121,11 @@ def test_the_examples_of_jobs_are_such() -> None:
 def test_the_example_of_an_event_is_one() -> None:
     (line,) = re.findall(r"^data: (.*)$", PAGE, re.MULTILINE)
     assert Progress.model_validate_json(line).as_json() == json.loads(line)
+
+
+def test_the_example_of_an_operation_is_one() -> None:
+    body = {**example('{"run_id"'), "datasets": []}
+    assert Operation.model_validate(body).as_json() == body
 
 
 STATE = domain.JobState(

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
-import socket
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
@@ -23,27 +21,12 @@ from docgraph.settings import Settings
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 from docgraph_local.testrun import EVIDENCE_VARIABLE
+from support.integration.ports import free_port_base
 
 #: Fixtures that start Airflow and the sidecar on the session's stack.
 WHOLE_STACK = {"stack", "stack_env"}
 _COMPILED = shutil.ignore_patterns("__pycache__")
 STORES = ("redis", "neo4j", "qdrant", "embedder")
-
-
-def free_port_base() -> int:
-    """Return a base above which all ports of a stack are free just now.
-
-    Below 32768, where Linux takes the local ports of outgoing connections from: one of those can hold a port for minutes.
-    """
-    for base in range(11000 + os.getpid() % 1000 * 20, 32700, 20):
-        with contextlib.ExitStack() as sockets:
-            try:
-                for offset in range(1, 9):
-                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", base + offset))
-            except OSError:
-                continue
-            return base
-    raise AssertionError("no free ports")
 
 
 def _environment(home: Path) -> dict[str, str]:

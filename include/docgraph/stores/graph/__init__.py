@@ -1,4 +1,4 @@
-"""The graph store: all of docgraph's Cypher, in five rooms (schema, datasets, commits, reading, auditing) over one connection."""
+"""The graph store: all of docgraph's Cypher, in five classes (schema, datasets, commits, reading, auditing) over one connection."""
 
 from __future__ import annotations
 

@@ -1,34 +1,28 @@
-"""Constraints, indexes and the schema version of the graph; numbered migrations bring an older one up."""
+"""The graph's schema: which one a database has, and the steps that bring an older one up; a newer one is refused."""
 
 from __future__ import annotations
 
+import logging
+
 from docgraph.domain.errors import ConfigurationError
 from docgraph.stores.graph.base import Base
+from docgraph.stores.graph.migrations import MIGRATIONS
+from docgraph.stores.graph.migrations.m0001_first_release import CREATE_FULLTEXT, FULLTEXT_INDEX
 
-SCHEMA_VERSION = 1
-FULLTEXT_INDEX = "section_text"
+__all__ = ["CREATE_FULLTEXT", "FULLTEXT_INDEX", "SCHEMA_VERSION", "Schema", "tag_token"]
 
-CREATE_FULLTEXT = (
-    f"CREATE FULLTEXT INDEX {FULLTEXT_INDEX} IF NOT EXISTS FOR (s:Section) "
-    "ON EACH [s.tag_token, s.heading_text, s.text, s.identifiers] "
-    "OPTIONS {indexConfig: {`fulltext.analyzer`: 'standard-no-stop-words', `fulltext.eventually_consistent`: false}}"
+SCHEMA_VERSION = len(MIGRATIONS)
+#: Seconds that a step may take to build its indexes before it is tried again.
+_INDEX_SECONDS = 120
+_AWAIT_INDEXES = f"CALL db.awaitIndexes({_INDEX_SECONDS})"
+_SCHEMA = "OPTIONAL MATCH (m:Meta {name: 'docgraph'}) RETURN m.schema AS schema"
+# Two processes may take the same steps, one ahead of the other: the number never falls.
+_REACHED = (
+    "MERGE (m:Meta {name: 'docgraph'}) "
+    "SET m.schema = CASE WHEN coalesce(m.schema, 0) < $schema THEN $schema ELSE m.schema END"
 )
-#: Statements that make an empty database one of version 1. Each is safe to repeat.
-STATEMENTS = (
-    "CREATE CONSTRAINT meta_name IF NOT EXISTS FOR (m:Meta) REQUIRE m.name IS UNIQUE",
-    "CREATE CONSTRAINT dataset_tag IF NOT EXISTS FOR (d:Dataset) REQUIRE d.tag IS UNIQUE",
-    "CREATE CONSTRAINT source_id IF NOT EXISTS FOR (s:Source) REQUIRE s.id IS UNIQUE",
-    "CREATE CONSTRAINT section_id IF NOT EXISTS FOR (s:Section) REQUIRE s.id IS UNIQUE",
-    "CREATE CONSTRAINT entity_id IF NOT EXISTS FOR (e:Entity) REQUIRE e.id IS UNIQUE",
-    "CREATE INDEX document_tag IF NOT EXISTS FOR (d:Document) ON (d.tag)",
-    "CREATE INDEX source_tag IF NOT EXISTS FOR (s:Source) ON (s.tag)",
-    "CREATE INDEX section_tag IF NOT EXISTS FOR (s:Section) ON (s.tag)",
-    "CREATE INDEX section_document IF NOT EXISTS FOR (s:Section) ON (s.document_id)",
-    "CREATE INDEX entity_name IF NOT EXISTS FOR (e:Entity) ON (e.tag, e.kind, e.name)",
-    "CREATE INDEX entity_relation IF NOT EXISTS FOR ()-[r:RELATES]-() ON (r.section_id)",
-    "CREATE INDEX link_section IF NOT EXISTS FOR ()-[r:LINKS_TO]-() ON (r.section_id)",
-    CREATE_FULLTEXT,
-)
+
+logger = logging.getLogger(__name__)
 
 
 def tag_token(tag: str) -> str:
@@ -39,24 +33,30 @@ def tag_token(tag: str) -> str:
 class Schema(Base):
     """Brings the database to the schema this code needs, and refuses one that is newer."""
 
+    def schema(self) -> int:
+        """Return the number of the database's schema; 0 where docgraph has never written to it."""
+        rows = self._read(_SCHEMA)
+        return int(rows[0]["schema"] or 0) if rows else 0
+
     def ensure_schema(self) -> None:
-        """Create constraints, indexes and the version node; safe to run from several processes at once.
+        """Take the steps from the database's schema to this code's; safe to run from several processes at once.
 
         Raises:
             ConfigurationError: the database was written by a newer docgraph.
+            WorldError: an index was not built in two minutes; the server goes on, and the next call finds how far it is.
         """
-        rows = self._read("OPTIONAL MATCH (m:Meta {name: 'docgraph'}) RETURN m.schema AS schema")
-        found = rows[0]["schema"] if rows else None
-        if found is not None and found > SCHEMA_VERSION:
+        found = self.schema()
+        if found > SCHEMA_VERSION:
             raise ConfigurationError(
-                f"The graph has schema {found}, this docgraph knows {SCHEMA_VERSION}; install the newer docgraph."
+                f"The graph at {self._uri} has schema {found}, and this docgraph knows schemas up to {SCHEMA_VERSION}: a newer "
+                "docgraph has written to it. Install that version, or name another database in DOCGRAPH_NEO4J_URI."
             )
-        if found == SCHEMA_VERSION:
-            return
-        for statement in STATEMENTS:
-            self._write(statement)
-        self._write("CALL db.awaitIndexes(120)")
-        self._write("MERGE (m:Meta {name: 'docgraph'}) SET m.schema = $schema", schema=SCHEMA_VERSION)
+        for number, migration in enumerate(MIGRATIONS[found:], start=found + 1):
+            logger.info("graph schema %d: %s", number, migration.what)
+            for statement in migration.statements:
+                self._write(statement)
+            self._write(_AWAIT_INDEXES)
+            self._write(_REACHED, schema=number)
 
     def rebuild_fulltext(self) -> None:
         """Drop the full-text index and build it again from the Section nodes; until it is online, searches by word fail.
@@ -66,4 +66,4 @@ class Schema(Base):
         """
         self._write(f"DROP INDEX {FULLTEXT_INDEX} IF EXISTS")
         self._write(CREATE_FULLTEXT)
-        self._write("CALL db.awaitIndexes(120)")
+        self._write(_AWAIT_INDEXES)

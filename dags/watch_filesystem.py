@@ -25,7 +25,7 @@ What was taken lies in `ingest/done/`. A file that can't be ingested becomes a f
 """
 
 settings = Settings.load()
-config = IngestConfig.load(settings.config_file)
+config = IngestConfig.load(settings.config_file, settings.options)
 
 
 # Without a start date the first run's interval is empty, and each later one would get the same logical date: only one ever ran.

@@ -10,7 +10,7 @@ import json
 import sys
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 from docgraph.domain.errors import ConfigurationError, DocgraphError
@@ -75,8 +75,7 @@ class Shell:
         if self._settings is None:
             from docgraph.settings import Settings
 
-            settings = Settings.load(home=self.home)
-            self._settings = replace(settings, service_url=self.service_url) if self.service_url else settings
+            self._settings = Settings.load(home=self.home, flags={"DOCGRAPH_SERVICE_URL": self.service_url or None})
         return self._settings
 
     def client(self) -> ServiceClient:

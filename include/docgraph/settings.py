@@ -1,8 +1,9 @@
-"""Where everything is: addresses, credentials and folders, from the environment or `$DOCGRAPH_HOME/.env`.
+"""Where everything is: addresses, credentials and folders; and the one place that knows where a setting comes from.
 
-Precedence: argument > environment (`DOCGRAPH_*`) > `$DOCGRAPH_HOME/.env` > default. What a dataset *contains* and how it is
-processed is `config/ingest.yaml` (`docgraph.runtime.config`); secrets are never read from YAML. Light on purpose: `ingestctl`
-imports this module at every start.
+The chain: flag > environment (`DOCGRAPH_*`) > `$DOCGRAPH_HOME/.env` > `config/ingest.yaml` > default. The file says what a dataset
+contains and how it is processed (`docgraph.runtime.config`); any of its single values can be given as `DOCGRAPH_<SECTION>_<KEY>`.
+Addresses and secrets are never read from YAML. Inside Airflow's tasks, connections stand above all of it (`docgraph.airflow.connections`).
+Light on purpose: `ingestctl` imports this module at every start.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ PORT_OFFSETS: Mapping[str, int] = {
     "sidecar": 8,
 }
 HOME_FOLDER = ".docgraph"
+#: Sections of `config/ingest.yaml` whose values can also be given as `DOCGRAPH_<SECTION>_<KEY>`.
+OPTION_SECTIONS = ("limits", "pipeline", "verdict", "watch", "gate", "dispatch", "retention")
+#: Settings of this module whose names look like such a value.
+_NO_OPTIONS = frozenset({"DOCGRAPH_WATCH_ROOT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +75,27 @@ class Settings:
     #: `s3://bucket/prefix` for snapshots, artifacts and reports; None: the three folders above.
     blobs_url: str | None = None
     aws: AwsAccess = AwsAccess()
+    #: What stands above `config/ingest.yaml`: (variable, value) for each of its values that is given elsewhere.
+    options: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None, home: Path | None = None) -> Settings:
+    def load(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        home: Path | None = None,
+        flags: Mapping[str, str | None] | None = None,
+    ) -> Settings:
         """Read the settings for `home` (default: `DOCGRAPH_HOME`, else the nearest `.docgraph` upwards of the working directory).
+
+        `flags` are what a command line was given, by the variable that each stands for; None is a flag that was not.
 
         Raises:
             ConfigurationError: a value can't be read as what it has to be.
         """
         env = dict(os.environ if environ is None else environ)
         home = (home or find_home(env)).absolute()
-        values = {**_read_env_file(home / ".env"), **env}
+        given = {name: value for name, value in (flags or {}).items() if value is not None}
+        values = {**read_env_file(home / ".env"), **env, **given}
         workspace = Path(
             values.get("DOCGRAPH_WORKSPACE") or (home.parent if home.name == HOME_FOLDER else home)
         ).absolute()
@@ -119,6 +134,7 @@ class Settings:
             artifacts_root=Path(get("DOCGRAPH_ARTIFACTS_ROOT", str(home / "data" / "artifacts"))),
             snapshots_root=Path(get("DOCGRAPH_SNAPSHOTS_ROOT", str(home / "data" / "snapshots"))),
             blobs_url=values.get("DOCGRAPH_BLOBS_URL") or None,
+            options=tuple(sorted((name, value) for name, value in values.items() if _is_option(name) and value)),
         )
 
 
@@ -143,7 +159,13 @@ def _default_config_file(workspace: Path) -> Path:
     return own if own.is_file() else project_root() / "config" / "ingest.yaml"
 
 
-def _read_env_file(path: Path) -> dict[str, str]:
+def _is_option(name: str) -> bool:
+    prefixes = tuple(f"DOCGRAPH_{section.upper()}_" for section in OPTION_SECTIONS)
+    return name.startswith(prefixes) and name not in _NO_OPTIONS
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return what a `.env` file sets, as it stands there; nothing where there is no file."""
     if not path.is_file():
         return {}
     from dotenv import dotenv_values

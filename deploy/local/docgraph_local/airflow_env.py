@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from docgraph_local.deployment import Deployment
 from docgraph_local.paths import repository
@@ -69,7 +69,7 @@ def airflow_environment(deployment: Deployment) -> dict[str, str]:
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW_CONN_NEO4J_DEFAULT": json.dumps(_neo4j_connection(deployment)),
-        "AIRFLOW_CONN_REDIS_DEFAULT": json.dumps(_redis_connection(deployment)),
+        **_redis_connection(deployment),
     }
 
 
@@ -106,13 +106,21 @@ def _neo4j_connection(deployment: Deployment) -> dict[str, object]:
     }
 
 
-def _redis_connection(deployment: Deployment) -> dict[str, object]:
+def _redis_connection(deployment: Deployment) -> dict[str, str]:
     parts = urlsplit(deployment.settings.redis_url)
-    return {
+    if parts.scheme not in {"redis", "rediss"}:
+        # A socket's path has no place in a connection: tasks take it from the environment.
+        return {}
+    connection = {
         "conn_type": "redis",
         "host": parts.hostname,
         "port": parts.port or 6379,
-        "login": parts.username or None,
-        "password": parts.password or None,
-        "extra": {"db": int(parts.path.strip("/") or 0), "ssl": parts.scheme == "rediss"},
+        "login": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+        "extra": {
+            **dict(parse_qsl(parts.query)),
+            "db": int(parts.path.strip("/") or 0),
+            "ssl": parts.scheme == "rediss",
+        },
     }
+    return {"AIRFLOW_CONN_REDIS_DEFAULT": json.dumps(connection)}

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from docgraph.domain.errors import ConfigurationError
-from docgraph.settings import PORT_OFFSETS, Settings
+from docgraph.settings import PORT_OFFSETS, Settings, read_env_file
 from docgraph_local.paths import Paths, write_private
 
 #: Store -> (the variable that names its address, the name of its port in `docgraph.settings.PORT_OFFSETS`).
@@ -139,7 +139,7 @@ def read_deployment(
     if port_base is not None:
         env["DOCGRAPH_PORT_BASE"] = str(port_base)
     # Addresses in `.env` are what the last `up` decided: they are derived anew, so only the port base is taken from there.
-    stored = _read_lines(Settings.load(env, home).home / ".env")
+    stored = read_env_file(Settings.load(env, home).home / ".env")
     for store in remembered:
         for name in (EXTERNAL_VARIABLES[store][0], *_CREDENTIALS.get(store, ())):
             if name in stored:
@@ -173,7 +173,7 @@ def store_deployment(deployment: Deployment) -> None:
     paths.create()
     if not paths.secrets_file.is_file():
         write_private(paths.secrets_file, json.dumps(asdict(deployment.secrets), indent=2) + "\n")
-    kept = {name: value for name, value in _read_lines(paths.env_file).items() if name not in _MANAGED}
+    kept = {name: value for name, value in read_env_file(paths.env_file).items() if name not in _MANAGED}
     written = {name: value for name, value in deployment.variables.items() if name != "DOCGRAPH_HOME"}
     lines = ["# Written by `make up` for this stack; lines of your own are kept, the others are derived again."]
     lines += [f"{name}={value}" for name, value in {**written, **kept}.items()]
@@ -235,11 +235,3 @@ def _own_values(base: int, drawn: Secrets, env: Mapping[str, str], external: fro
 def _is_own(url: str, port: int) -> bool:
     parts = urlsplit(url)
     return parts.hostname in _LOOPBACK and parts.port == port
-
-
-def _read_lines(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from docgraph.airflow import assets
+from docgraph.airflow import assets, connections
 from docgraph.domain.errors import ReembeddingRefusedError
 from docgraph.domain.jobs import JobState
 from docgraph.domain.verdict import ReasonCode
@@ -23,7 +23,6 @@ from docgraph.ingest import pipeline
 from docgraph.readiness import audit as auditing
 from docgraph.readiness import operations, publishing, retention
 from docgraph.reembed import moving as reembedding
-from docgraph.runtime.connections import Runtime
 from docgraph.sources import filesystem
 from docgraph.state import OperationKind
 
@@ -63,14 +62,14 @@ DEFAULT_ARGS: dict[str, Any] = {
 
 def claim(params: dict[str, Any], run_id: str) -> list[list[str]]:
     """Claim the run's jobs; returns batches of job ids, one for each mapped index."""
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         return pipeline.claim(runtime, run_id, params["tag"], params.get("job_ids"))
 
 
 def run_stage(stage: str, batch: Sequence[str]) -> None:
     """Bring one batch through one stage, and name the mapped index after its documents."""
     context = get_current_context()
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         context["batch"] = batch_label(runtime.state.jobs.get_many(batch))  # type: ignore[typeddict-unknown-key]
         pipeline.run_stage(runtime, stage, str(context["run_id"]), batch)
 
@@ -81,7 +80,7 @@ def report(params: dict[str, Any], run_id: str) -> dict[str, Any]:
     Bad news don't fail this task: a dataset may be ready although a job failed, and Airflow passes on the events of a
     task that succeeded only.
     """
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         published = publishing.publish(runtime, run_id, params["tag"])
         assets.announce(runtime.reports, published.report_id)
     return {
@@ -104,7 +103,7 @@ def conclude(reported: Mapping[str, Any]) -> None:
 
 def list_datasets() -> list[str]:
     """Return the tags of all datasets."""
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         return [str(row["tag"]) for row in runtime.graph.datasets()]
 
 
@@ -116,7 +115,7 @@ def audit(tag: str) -> dict[str, Any]:
     """
     context = get_current_context()
     context["tag"] = tag  # type: ignore[typeddict-unknown-key]
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         repaired = auditing.audit(runtime, tag, str(context["run_id"]))
         # A dataset whose documents were all deleted is not ready, but nobody has to look at it every day.
         against = [reason.code for reason in repaired.verdict.reasons if reason.code is not ReasonCode.NO_DOCUMENTS]
@@ -160,19 +159,19 @@ def finish_operation(run_id: str) -> None:
 
 def begin_reembedding(params: dict[str, Any], run_id: str) -> str:
     """Let commits go to the new version too; returns its name."""
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         return reembedding.begin(runtime, params["tag"], params.get("to"), run_id=run_id)
 
 
 def plan_backfill(tag: str) -> list[list[str]]:
     """Return the batches of documents to bring into the new version, one for each mapped index."""
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         return reembedding.plan(runtime, tag)
 
 
 def backfill(tag: str, version: str, batch: Sequence[str]) -> None:
     """Bring one batch of documents into the version that is being built."""
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         reembedding.backfill(runtime, tag, version, batch)
 
 
@@ -182,7 +181,7 @@ def complete_reembedding(tag: str, version: str, run_id: str) -> dict[str, Any]:
     Raises:
         ReportedFailure: it is not fit; readers keep theirs, and clearing the task tries again.
     """
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         try:
             moved = reembedding.complete(runtime, tag, version, run_id=run_id)
         except ReembeddingRefusedError as error:
@@ -193,7 +192,7 @@ def complete_reembedding(tag: str, version: str, run_id: str) -> dict[str, Any]:
 
 def remove_expired() -> dict[str, int]:
     """Remove what retention does not keep any longer; returns how much, by kind."""
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         return retention.remove_expired(runtime).as_json()
 
 
@@ -203,7 +202,7 @@ class ReportedFailure(AirflowFailException):
 
 def take_files(still: Sequence[str]) -> dict[str, str]:
     """Turn the complete files of the watch folder into jobs and trigger a run for each tag; returns tag → run id."""
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         taken = filesystem.take(runtime, still)
         return {tag: dispatch.trigger(runtime, tag, job_ids) or "" for tag, job_ids in taken.jobs.items()}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -128,23 +130,22 @@ class IngestConfig(_Strict):
         return value
 
     @classmethod
-    def load(cls, path: Path) -> IngestConfig:
-        """Read and validate the file; a missing file means the defaults.
+    def load(cls, path: Path, options: Sequence[tuple[str, str]] = ()) -> IngestConfig:
+        """Read and validate the file, with what `Settings.options` puts in the place of its values; no file means the defaults.
 
         Raises:
             ConfigurationError: not YAML, or a key or value that isn't known.
         """
-        if not path.is_file():
-            return cls()
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path} is not readable YAML: {error}") from error
+        content = _read(path)
+        for name, value in options:
+            section, _, key = name.removeprefix("DOCGRAPH_").lower().partition("_")
+            content[section] = {**(content.get(section) or {}), key: value}
         try:
             return cls.model_validate(content)
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-            raise ConfigurationError(f"{path} can't be used: {problems}") from error
+            above = f", with {', '.join(name for name, _ in options)} of the environment," if options else ""
+            raise ConfigurationError(f"{path}{above} can't be used: {problems}") from error
 
     def dataset(self, tag: str) -> DatasetConfig:
         """Return what is configured for `tag` (the defaults where nothing is)."""
@@ -154,3 +155,17 @@ class IngestConfig(_Strict):
     def digest(self) -> str:
         """SHA-256 (hex) of the effective configuration; reports carry it."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not readable YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"{path} can't be used: it holds a {type(content).__name__}, and not sections with keys."
+        )
+    return content

@@ -33,7 +33,7 @@ class Runtime:
     @cached_property
     def config(self) -> IngestConfig:
         """What `config/ingest.yaml` says."""
-        return IngestConfig.load(self.settings.config_file)
+        return IngestConfig.load(self.settings.config_file, self.settings.options)
 
     @cached_property
     def state(self) -> State:

@@ -1,0 +1,121 @@
+"""The settings of a task: those of the environment, with what Airflow's connections say in their place.
+
+A platform team sets addresses and credentials where it sets all others: in the connections `neo4j_default`, `redis_default` and
+`aws_default`, from whatever secrets backend Airflow has. A connection that doesn't exist leaves the environment's value. Airflow
+masks what it reads from a connection in every log.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlencode
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from docgraph.domain.errors import ConfigurationError
+from docgraph.runtime.connections import Runtime
+from docgraph.settings import AwsAccess, Settings
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+NEO4J, REDIS, AWS = "neo4j_default", "redis_default", "aws_default"
+#: What the providers' own hook for Redis takes from `extra`, and an address can say.
+_REDIS_TLS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_keyfile", "ssl_certfile", "ssl_check_hostname")
+
+logger = logging.getLogger(__name__)
+
+
+def runtime() -> Runtime:
+    """Return the runtime of a task; close it, or use it as a context manager.
+
+    Raises:
+        ConfigurationError: a setting or a connection can't be used as it is.
+    """
+    return Runtime(task_settings())
+
+
+def task_settings() -> Settings:
+    """Return the settings of a task.
+
+    Raises:
+        ConfigurationError: a setting or a connection can't be used as it is.
+    """
+    settings = Settings.load()
+    if (neo4j := _connection(NEO4J)) is not None:
+        settings = replace(
+            settings, neo4j_uri=_neo4j_uri(neo4j), neo4j_user=neo4j.login or "", neo4j_password=neo4j.password or ""
+        )
+    if (redis := _connection(REDIS)) is not None:
+        settings = replace(settings, redis_url=_redis_url(redis))
+    if settings.blobs_url is not None and _connection(AWS) is not None:
+        settings = replace(settings, aws=_aws_access())
+    return settings
+
+
+def _connection(conn_id: str) -> Connection | None:
+    try:
+        found: Connection = Connection.get(conn_id)
+    except AirflowNotFoundException:
+        logger.debug("no Airflow connection %s: the environment says where that is", conn_id)
+        return None
+    return found
+
+
+def _neo4j_uri(connection: Connection) -> str:
+    """Return the address that the provider's hook would connect to."""
+    from airflow.providers.neo4j.hooks.neo4j import Neo4jHook
+
+    _check_host(connection)
+    if connection.schema not in {None, "", "neo4j"}:
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id} names the database {connection.schema!r}; docgraph uses the user's home "
+            "database. Leave the schema empty, and set that user's home database in Neo4j."
+        )
+    uri = str(Neo4jHook().get_uri(cast(Any, connection)))
+    scheme, _, rest = uri.partition("://")
+    # The hook hands this flag to the driver; in an address it is the scheme's.
+    return f"{scheme}+s://{rest}" if connection.extra_dejson.get("encrypted") and "+" not in scheme else uri
+
+
+def _redis_url(connection: Connection) -> str:
+    _check_host(connection)
+    extra: dict[str, Any] = connection.extra_dejson
+    if extra.get("cluster"):
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id} asks for a Redis cluster; docgraph changes several keys at once, "
+            "which a cluster can't. Name a single server."
+        )
+    user, password = connection.login or "", connection.password or ""
+    credentials = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
+    host = f"[{connection.host}]" if ":" in str(connection.host) else connection.host
+    tls = {name: extra[name] for name in _REDIS_TLS if name in extra}
+    query = f"?{urlencode(tls)}" if extra.get("ssl") and tls else ""
+    scheme = "rediss" if extra.get("ssl") else "redis"
+    return f"{scheme}://{credentials}{host}:{connection.port or 6379}/{int(extra.get('db') or 0)}{query}"
+
+
+def _aws_access() -> AwsAccess:
+    """Return what the provider's hook makes of the connection: a role that it names is assumed."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+    hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=AWS, client_type="s3")
+    credentials = hook.get_credentials()
+    return AwsAccess(
+        endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
+        region=hook.region_name,
+        access_key_id=credentials.access_key,
+        secret_access_key=credentials.secret_key,
+        session_token=credentials.token,
+    )
+
+
+def _check_host(connection: Connection) -> None:
+    if not connection.host:
+        raise ConfigurationError(
+            f"The Airflow connection {connection.conn_id} names no host; give it one, or remove it: then the environment's "
+            "address is used."
+        )

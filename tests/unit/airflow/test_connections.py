@@ -1,0 +1,79 @@
+"""What an Airflow connection becomes in docgraph's settings: the address that the provider's own hook would connect to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.redis.hooks.redis import RedisHook
+
+from docgraph.airflow.connections import task_settings
+from docgraph.domain.errors import ConfigurationError
+from docgraph.settings import Settings
+
+NEO4J, REDIS = "AIRFLOW_CONN_NEO4J_DEFAULT", "AIRFLOW_CONN_REDIS_DEFAULT"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment that names every store, and no connection."""
+    for name in (NEO4J, REDIS, "AIRFLOW_CONN_AWS_DEFAULT", "DOCGRAPH_BLOBS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCGRAPH_HOME", str(tmp_path))
+    monkeypatch.setenv("DOCGRAPH_NEO4J_URI", "bolt://environment:1")
+    monkeypatch.setenv("DOCGRAPH_REDIS_URL", "redis://environment:2/0")
+
+
+def read(monkeypatch: pytest.MonkeyPatch, variable: str, **connection: Any) -> Settings:
+    other = REDIS if variable == NEO4J else NEO4J
+    hosts = {NEO4J: {"conn_type": "neo4j", "host": "n"}, REDIS: {"conn_type": "redis", "host": "r"}}
+    monkeypatch.setenv(other, json.dumps(hosts[other]))
+    monkeypatch.setenv(variable, json.dumps({**hosts[variable], **connection}))
+    return task_settings()
+
+
+@pytest.mark.parametrize(
+    ("extra", "uri"),
+    [
+        ({}, "bolt://graph:7687"),
+        ({"neo4j_scheme": True}, "neo4j://graph:7687"),
+        ({"neo4j_scheme": True, "certs_trusted_ca": True, "encrypted": True}, "neo4j+s://graph:7687"),
+        ({"certs_self_signed": True}, "bolt+ssc://graph:7687"),
+        ({"encrypted": True}, "bolt+s://graph:7687"),
+    ],
+)
+def test_the_schemes_of_neo4j_are_those_of_the_hook(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, bool], uri: str
+) -> None:
+    settings = read(monkeypatch, NEO4J, host="graph", login="me", password="pässword", extra=extra)
+    assert (settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password) == (uri, "me", "pässword")
+
+
+def test_redis_is_the_server_that_the_hook_connects_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = {"db": 4, "ssl": True, "ssl_cert_reqs": "none"}
+    settings = read(monkeypatch, REDIS, host="cache", port=6380, login="me", password="p@ss/wörd", extra=extra)
+    import redis
+
+    ours = redis.Redis.from_url(settings.redis_url).connection_pool
+    theirs = RedisHook().get_conn().connection_pool
+    for name in ("host", "port", "username", "password", "db", "ssl_cert_reqs"):
+        assert ours.connection_kwargs[name] == theirs.connection_kwargs[name], name
+    assert ours.connection_class is theirs.connection_class
+
+
+@pytest.mark.parametrize(
+    ("variable", "connection", "said"),
+    [
+        (NEO4J, {"host": None}, "neo4j_default names no host"),
+        (REDIS, {"host": None}, "redis_default names no host"),
+        (NEO4J, {"schema": "other"}, "names the database 'other'"),
+        (REDIS, {"extra": {"cluster": True}}, "a Redis cluster"),
+    ],
+)
+def test_a_connection_that_docgraph_can_not_use_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, connection: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        read(monkeypatch, variable, **connection)

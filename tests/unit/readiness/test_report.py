@@ -31,6 +31,7 @@ from docgraph.readiness.report import (
     write_report,
 )
 from docgraph.readiness.report.page import MAX_ROWS
+from docgraph.stores.blobs.base import Blob
 from docgraph.stores.blobs.local import LocalBlobs
 from docgraph.stores.blobs.memory import MemoryBlobs
 
@@ -274,3 +275,33 @@ def test_only_reports_can_be_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret" / "ingest_report.json").write_text("{}")
     with pytest.raises(ReportNotFoundError):
         find_report(reports, name)
+
+
+class _Counting(MemoryBlobs):
+    """Blobs that know which of them were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def get(self, key: str) -> Blob | None:
+        self.read.append(key)
+        return super().get(key)
+
+
+def test_a_list_reads_the_index_and_not_every_report() -> None:
+    reports = _Counting()
+    ids = [write_report(reports, report()) for _ in range(5)]
+    reports.read.clear()
+    assert [r["report_id"] for r in list_reports(reports)] == ids[::-1]
+    assert reports.read == ["index.json"]
+    reports.read.clear()
+    write_report(reports, report())
+    assert len([key for key in reports.read if key.endswith("summary.json")]) == 1
+
+
+def test_a_report_that_no_index_lists_is_listed_all_the_same() -> None:
+    reports = MemoryBlobs()
+    ids = [write_report(reports, report()) for _ in range(2)]
+    reports.delete("index.json")
+    assert [r["report_id"] for r in list_reports(reports)] == ids[::-1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
@@ -26,6 +26,7 @@ INDEXED = 200
 _REPORT_ID = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z")
 _ID_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 _DIGEST = "summary.json"
+_INDEX = "index.json"
 _DIGEST_KEYS = (
     "report_id",
     "created_at",
@@ -107,12 +108,13 @@ def _remove(reports: BlobStore, report_id: str) -> None:
 
 
 def _write_index(reports: BlobStore) -> None:
-    """Write `index.md` and `index.html` anew, until no report came or went meanwhile: the last to write has seen them all."""
+    """Write the index anew, until no report came or went meanwhile: the last to write has seen them all."""
     listed: list[str] | None = None
     while listed != (names := _report_ids(reports)):
         listed = names
-        shown = [digest for name in names[:INDEXED] if (digest := _digest(reports, name)) is not None]
+        shown = list(_digests(reports, names[:INDEXED]))
         left_out = max(0, len(names) - INDEXED)
+        _put(reports, _INDEX, _json(shown))
         _put(reports, "index.md", markdown.render_index(shown, left_out))
         _put(reports, "index.html", page.render_index(shown, left_out))
 
@@ -120,9 +122,8 @@ def _write_index(reports: BlobStore) -> None:
 def list_reports(reports: BlobStore, *, tag: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
     """Return what each report says in short, newest first."""
     found: list[dict[str, Any]] = []
-    for name in _report_ids(reports):
-        digest = _digest(reports, name)
-        if digest is not None and (tag is None or digest["tag"] == tag):
+    for digest in _digests(reports, _report_ids(reports)):
+        if tag is None or digest["tag"] == tag:
             found.append(digest)
         if len(found) >= limit:
             break
@@ -198,6 +199,15 @@ def _begun(reports: BlobStore) -> set[str]:
 def _report_ids(reports: BlobStore) -> list[str]:
     """Return the ids of whole reports, newest first."""
     return sorted((report_id for report_id, name in _parts(reports) if name == f"{NAME}.json"), reverse=True)
+
+
+def _digests(reports: BlobStore, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield what each of these reports says in short; those of the last index need not be read one by one."""
+    blob = reports.get(_INDEX)
+    known = {digest["report_id"]: digest for digest in (json.loads(blob.data) if blob else ())}
+    for name in names:
+        if (digest := known.get(name) or _digest(reports, name)) is not None:
+            yield digest
 
 
 def _digest(reports: BlobStore, report_id: str) -> dict[str, Any] | None:

@@ -130,7 +130,7 @@ def audit(tag: str) -> dict[str, Any]:
 def begin_operation(params: dict[str, Any], run_id: str) -> list[dict[str, Any]]:
     """Note what a run of `verify_datasets` is to do; returns its targets, one for each mapped index."""
     targets = [operations.Target.from_json(raw) for raw in params["targets"]]
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         ordered = operations.begin(runtime, run_id, OperationKind(params["operation"]), targets)
     return [target.as_json() for target in ordered]
 
@@ -140,7 +140,7 @@ def work_on(target: dict[str, Any], params: dict[str, Any], run_id: str) -> None
     context = get_current_context()
     context["tag"] = target["tag"]  # type: ignore[typeddict-unknown-key]
     kind = OperationKind(params["operation"])
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         wanted = operations.Target.from_json(target)
         operations.work_on(runtime, run_id, kind, wanted, with_vectors=bool(params["vectors"]))
 
@@ -151,7 +151,7 @@ def finish_operation(run_id: str) -> None:
     Raises:
         ReportedFailure: a dataset differs, or could not be looked at.
     """
-    with Runtime.load() as runtime:
+    with connections.runtime() as runtime:
         conclusion = operations.finish(runtime, run_id)
     if not conclusion.equal:
         raise ReportedFailure(conclusion.sentence)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airflow.providers.redis.hooks.redis import RedisHook
 
+from docgraph.airflow import connections
 from docgraph.airflow.connections import task_settings
 from docgraph.domain.errors import ConfigurationError
 from docgraph.settings import Settings
@@ -77,3 +78,8 @@ def test_a_connection_that_docgraph_can_not_use_is_refused_by_name(
 ) -> None:
     with pytest.raises(ConfigurationError, match=said):
         read(monkeypatch, variable, **connection)
+
+
+def test_no_task_opens_a_runtime_of_the_environment_alone() -> None:
+    folder = Path(connections.__file__).parent
+    assert [path.name for path in folder.glob("*.py") if "Runtime.load" in path.read_text(encoding="utf-8")] == []

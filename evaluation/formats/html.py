@@ -104,18 +104,19 @@ def cases(folder: Path) -> Iterator[Case]:
         root = debian(each.package, folder) / each.folder
         for page in each.pages:
             data = (root / f"{page}.html").read_bytes()
-            yield Case("html", each.group, f"{page}.html", data, _truth(data, each))
+            yield Case("html", each.group, f"{page}.html", data, truth_of(data, each.main, each.out))
 
 
-def _truth(data: bytes, pages: _Set) -> Truth:
+def truth_of(data: bytes, main_element: str, out: str = "") -> Truth:
+    """Return what stands in a page whose main element, and what in it is navigation, are known by path."""
     tree = html.fromstring(data, parser=html.HTMLParser(encoding="utf-8", huge_tree=True))
     for element in tree.xpath(_ALWAYS_OUT):
         _remove(element)
-    main = tree.xpath(pages.main)[0]
+    main = tree.xpath(main_element)[0]
     inside = set(main.iter())
-    frame = [element for element in tree.iter() if element not in inside] if pages.main != "//body" else []
+    frame = [element for element in tree.iter() if element not in inside] if main_element != "//body" else []
     parts = [element.text or "" for element in frame] + [element.tail or "" for element in frame]
-    for element in main.xpath(pages.out.replace("//", ".//")) if pages.out else []:
+    for element in main.xpath(out.replace("//", ".//")) if out else []:
         parts.append(_spaced(element))
         _remove(element)
     headings = [heading for heading in main.iter("h1", "h2", "h3", "h4", "h5", "h6") if not heading.xpath(_NOTES)]

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from docgraph import __version__
-from docgraph.api.web import ApiError, BodyLimit, install_error_handlers, metrics_response, require_bearer
 from docgraph.model_servers.versions import TEMPLATE, embedding_version
+from docgraph.runtime.web import ApiError, BodyLimit, install_error_handlers, metrics_response, require_bearer
 from embedding_server.batcher import Batcher, BatcherClosedError, QueueFullError
 from embedding_server.encoder import Encoder, ModelDescription
 from embedding_server.metrics import EmbedderMetrics

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from docgraph.api.web import ApiError
 from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
 from docgraph.ingest.airflow_api import LIVE_RUN_STATES
 from docgraph.readiness import operations
 from docgraph.readiness.operations import VERIFY_DAG, Target
+from docgraph.runtime.web import ApiError
 from docgraph.state import OperationKind, OperationState
 from ingestion_service.service import Service
 

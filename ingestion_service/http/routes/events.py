@@ -18,9 +18,9 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from docgraph.api.errors import Error, ErrorAnswer
 from docgraph.api.jobs import MAX_JOBS, Progress
-from docgraph.api.web import ApiError
 from docgraph.domain.errors import JobNotFoundError, StoreUnavailableError
 from docgraph.domain.jobs import Event
+from docgraph.runtime.web import ApiError
 from docgraph.state import FROM_START, State
 from ingestion_service.service import Svc
 

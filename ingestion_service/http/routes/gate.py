@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from docgraph.api import gate as api
-from docgraph.api.web import ApiError
+from docgraph.runtime.web import ApiError
 from docgraph.state import Gate
 from ingestion_service.service import Svc
 from ingestion_service.workers.gate import BACK_PRESSURE

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from docgraph import __version__
 from docgraph.api.health import DatasetReadiness, Health, Readiness
-from docgraph.api.web import metrics_response
+from docgraph.runtime.web import metrics_response
 from ingestion_service.probes import in_thread
 from ingestion_service.readiness import dataset_readiness, readiness
 from ingestion_service.service import Service, Svc

@@ -13,13 +13,13 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from docgraph.api.errors import Error
 from docgraph.api.integrity import Operation, Repair, RepairRequest, Verification, VerifyRequest
-from docgraph.api.web import ApiError
 from docgraph.domain.errors import StoreUnavailableError
 from docgraph.domain.identity import canonical_source_uri
 from docgraph.domain.jobs import now
 from docgraph.readiness import audit as auditing
 from docgraph.readiness.operations import Target
 from docgraph.retrieval import UnknownDatasetError
+from docgraph.runtime.web import ApiError
 from docgraph.state import FROM_START, OperationKind, OperationState
 from docgraph.stores.graph import GraphStore
 from ingestion_service.operations import OPERATION_STORES, find, start

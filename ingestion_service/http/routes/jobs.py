@@ -21,13 +21,13 @@ from docgraph.api.jobs import (
     ResumedJob,
     StartedRun,
 )
-from docgraph.api.web import ApiError
 from docgraph.domain.errors import ConfigurationError, DocumentError, StoreUnavailableError, UnsupportedFormatError
 from docgraph.domain.identity import canonical_source_uri, document_id
 from docgraph.domain.jobs import JobState, JobStatus, Operation
 from docgraph.formats import content_type_of
 from docgraph.ingest import intake
 from docgraph.readiness.report import report_id_of
+from docgraph.runtime.web import ApiError
 from ingestion_service.service import Service, Svc
 from ingestion_service.workers.dispatcher import by_tag
 

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 
 from docgraph.api.report_links import is_signed
 from docgraph.api.reports import Report, Reports
-from docgraph.api.web import require_bearer
 from docgraph.readiness.report import (
     ReportNotFoundError,
     find_report,
@@ -21,6 +20,7 @@ from docgraph.readiness.report import (
     render_markdown,
     report_id_of,
 )
+from ingestion_service.http.auth import token_required
 from ingestion_service.service import Service, Svc
 
 router = APIRouter(tags=["reports"])
@@ -86,9 +86,9 @@ async def of_run(
     format: Format = ReportFormat.JSON,  # noqa: A002 - the parameter's public name
     signature: str | None = None,
 ) -> Response:
-    """Return the report of a run; open to a bearer token, or to whoever has the signed address."""
+    """Return the report of a run; open to a bearer token, or to anybody with the signed address."""
     if not (signature and is_signed(service.settings.token, run_id, signature)):
-        await require_bearer(service.settings.token, "DOCGRAPH_TOKEN")(request)
+        await token_required(service.settings)(request)
     return await run_in_threadpool(_of_run, service, run_id, format)
 
 

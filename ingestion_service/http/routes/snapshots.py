@@ -12,8 +12,8 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from docgraph.api.snapshots import Snapshot
-from docgraph.api.web import ApiError
 from docgraph.domain.errors import DocumentTooLargeError
+from docgraph.runtime.web import ApiError
 from ingestion_service.service import Svc
 
 router = APIRouter(prefix="/snapshots", tags=["snapshots"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from docgraph.api.web import ApiError
 from docgraph.domain.jobs import Event
+from docgraph.runtime.web import ApiError
 from ingestion_service.http.routes.events import PAGE, _horizon, cursor_of
 
 

@@ -1,30 +1,17 @@
-"""Drawing the board while it changes: live bars on a terminal, plain lines anywhere else.
-
-Both take the same calls, so that the commands do not know which one they talk to.
-"""
+"""The board as bars that move in place, on a terminal."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
-
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from ingestctl.board import Board, Phase, Row
-from ingestctl.text import duration, estimate, plural, printable, shorten, size
-
-#: Up to so many documents each keep a bar of their own; beyond, one bar for all and the busy ones below it.
-MANY = 12
-REFRESH_PER_SECOND = 10
-#: With many documents plain output says how far all are at most this often, in seconds.
-PLAIN_INTERVAL = 10.0
+from ingestctl.progress.wording import MANY, counts, failure_line, tally
+from ingestctl.text import duration, estimate, printable, shorten
 
 _ICONS = {
     Phase.WAITING: ("·", "dim"),
@@ -41,36 +28,6 @@ _BAR_STYLES = {
     Phase.FAILED: "red",
     Phase.CANCELLED: "yellow",
 }
-
-
-class View(Protocol):
-    """What draws a board."""
-
-    def changed(self, row: Row) -> None:
-        """A row has changed."""
-
-    def note(self, text: str) -> None:
-        """Something happened that belongs to no row."""
-
-
-@contextmanager
-def viewing(board: Board, console: Console, hint: str = "") -> Iterator[View]:
-    """Draw the board while the block runs: live on a terminal that can, as lines elsewhere."""
-    if not console.is_terminal or console.is_dumb_terminal:
-        yield PlainView(board, console)
-        return
-    view = LiveView(board, console, hint)
-    with Live(
-        get_renderable=view.render,
-        console=console,
-        refresh_per_second=REFRESH_PER_SECOND,
-        vertical_overflow="crop",
-        # What remains on the screen is the table of results; two lists of the same documents are one too many.
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    ):
-        yield view
 
 
 class LiveView:
@@ -179,8 +136,6 @@ class _Columns:
     @classmethod
     def fit(cls, width: int, names: list[str]) -> _Columns:
         """Give the name and the bar what the fixed columns leave."""
-        from rich.cells import cell_len
-
         label, elapsed = 13, 6
         counts = 17 if width >= 72 else 0
         gaps = 6 if counts else 5
@@ -203,64 +158,3 @@ def _bar(fraction: float, width: int, style: str) -> ProgressBar:
 
 def _label(row: Row) -> Text:
     return Text(printable(row.label), style=_BAR_STYLES[row.phase] if row.phase is not Phase.WAITING else "dim")
-
-
-def counts(row: Row) -> str:
-    """Write how far a stage is: `96/214 sections`, `1.2/3.0 MiB`."""
-    if row.phase is Phase.WAITING or not row.total:
-        return ""
-    if row.unit == "bytes":
-        return f"{size(row.done)}/{size(row.total)}" if row.done < row.total else size(row.total)
-    amount = f"{row.total:,}" if row.phase.is_over else f"{row.done:,}/{row.total:,}"
-    return f"{amount} {row.unit}".rstrip()
-
-
-def tally(board: Board) -> str:
-    """Write how many documents are where: `3 of 5 documents done, 1 failed`."""
-    text = f"{board.count(Phase.DONE):,} of {plural(len(board.rows), 'document')} done"
-    for phase, word in ((Phase.FAILED, "failed"), (Phase.CANCELLED, "cancelled"), (Phase.PAUSED, "paused")):
-        if number := board.count(phase):
-            text += f", {number:,} {word}"
-    return text
-
-
-def failure_line(row: Row) -> Text:
-    """Write a failed document on one line."""
-    return Text.assemble(("✘ ", "red"), printable(row.name), (f"  {row.label}", "red"), f"  {printable(row.message)}")
-
-
-class PlainView:
-    """One line a change of stage, without control codes; with many documents, failures and now and then the whole."""
-
-    def __init__(self, board: Board, console: Console) -> None:
-        self._board = board
-        self._console = console
-        self._last: dict[int, str] = {}
-        self._said_at = board.clock()
-
-    def changed(self, row: Row) -> None:
-        """Print a line if the row says something new."""
-        if len(self._board.rows) > MANY:
-            self._changed_among_many(row)
-            return
-        seen = row.label
-        if self._last.get(id(row)) == seen:
-            return
-        self._last[id(row)] = seen
-        self._print(f"{printable(row.name)}  {printable(row.label)}  {counts(row)}  {printable(row.message)}")
-
-    def note(self, text: str) -> None:
-        """Print a remark."""
-        self._print(printable(text))
-
-    def _changed_among_many(self, row: Row) -> None:
-        if row.phase is Phase.FAILED:
-            self._print(f"{printable(row.name)}  {printable(row.label)}  {printable(row.message)}")
-        now = self._board.clock()
-        if now - self._said_at >= PLAIN_INTERVAL or self._board.over == len(self._board.rows):
-            self._said_at = now
-            self._print(f"{self._board.fraction * 100:.0f} %  {tally(self._board)}")
-
-    def _print(self, text: str) -> None:
-        at = time.strftime("%H:%M:%S")
-        self._console.print(Text(f"{at}  {text.rstrip()}"), soft_wrap=True)

@@ -1,80 +1,22 @@
-"""`ingestctl ingest`: files up to the service, jobs into the queue, progress to the end, and the verdict."""
+"""What became of each input of `ingest`, for machines and for people."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from docgraph.domain.jobs import JobStatus, Operation
-from ingestctl.commands._options import EPILOG, Json, Tag, start
-from ingestctl.errors import ExitCode, UsageError
+from docgraph.domain.jobs import JobStatus
+from ingestctl.errors import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from docgraph.api.jobs import Job
-    from ingestctl.board import Board
-    from ingestctl.client import ServiceClient
     from ingestctl.delivery import Posted
     from ingestctl.files import Rejected
-    from ingestctl.shell import Shell
     from ingestctl.watch import RunVerdict
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog=EPILOG)(ingest)
-
-
-def ingest(
-    ctx: typer.Context,
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH…",
-            help="Files, folders (recursively) or patterns: .md .markdown .mdx .txt",
-            show_default=False,
-        ),
-    ],
-    tag: Tag,
-    base: Annotated[
-        Path, typer.Option("--base", metavar="DIR", help="A document's address is its path below this folder.")
-    ] = Path(),
-    delete: Annotated[bool, typer.Option("--delete", help="Delete these documents from the dataset instead.")] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Follow the jobs to their end, or only queue them.")
-    ] = True,
-    as_json: Json = False,
-) -> None:
-    """Bring documents into a dataset and follow them to the verdict.
-
-    A document that has not changed costs nothing; run the same command again whenever you like.
-    """
-    from ingestctl.files import select
-
-    shell = start(ctx, as_json)
-    if "-" in paths:
-        raise UsageError(
-            "Standard input can't be ingested: a document is known by its file name.",
-            hint="Save it to a file and name that.",
-            code="usage",
-        )
-    if not base.is_dir():
-        raise UsageError(f"--base {base} is not a folder.", hint="Name an existing folder.", code="usage")
-    selection = select(paths, base, delete=delete)
-    result = IngestResult(tag=tag, rejected=list(selection.rejected))
-    if selection.documents:
-        with shell.client() as client:
-            _Ingestion(shell, client, result, Operation.DELETE if delete else Operation.UPSERT).run(
-                selection.documents, wait=wait
-            )
-    shell.show(result)
-    raise typer.Exit(result.exit_code)
 
 
 @dataclass
@@ -205,84 +147,3 @@ class IngestResult:
         more = f"… and {len(known) - len(listed):,} more. " if len(known) > len(listed) else ""
         altogether = f"{more}{plural(len(known), 'document')} in {duration(self.seconds)}: {summed}"
         return Group(table, Text(altogether, style="dim"))
-
-
-class _Ingestion:
-    """The way from files to verdict; it fills the result as far as it gets."""
-
-    def __init__(self, shell: Shell, client: ServiceClient, result: IngestResult, op: Operation) -> None:
-        self._shell = shell
-        self._client = client
-        self._result = result
-        self._op = op
-
-    def run(self, documents: Iterable[Any], *, wait: bool) -> None:
-        from ingestctl.board import Board
-        from ingestctl.progress import viewing
-
-        board = Board()
-        try:
-            with viewing(board, self._shell.people(), hint="Ctrl-C detaches, the jobs go on") as view:
-                self._send(list(documents), board, view)
-                if wait and self._result.posted:
-                    self._watch(board, view)
-        except KeyboardInterrupt:
-            self._detach()
-
-    def _send(self, documents: list[Any], board: Board, view: Any) -> None:
-        from ingestctl.delivery import Delivered, deliver, post
-        from ingestctl.files import Rejected
-
-        rows = {document.source_uri: board.add(document.name) for document in documents}
-        if self._op is Operation.DELETE:
-            delivered = [Delivered(document, "") for document in documents]
-        else:
-            answers = deliver(
-                self._client,
-                documents,
-                lambda document, done, total: board.uploading(rows[document.source_uri], done, total),
-            )
-            delivered = [answer for answer in answers if isinstance(answer, Delivered)]
-            for document, answer in zip(documents, answers, strict=True):
-                if isinstance(answer, Rejected):
-                    self._result.rejected.append(answer)
-                    board.reject(rows[document.source_uri], answer.message)
-                    view.changed(rows[document.source_uri])
-        self._result.posted = post(self._client, self._result.tag, delivered, self._op, view.note)
-        for item in self._result.posted:
-            board.bind(item.job_id, rows[item.document.source_uri])
-
-    def _watch(self, board: Board, view: Any) -> None:
-        from ingestctl.watch import verdicts, watch
-
-        self._result.records = watch(self._client, board, view, [item.job_id for item in self._result.posted])
-        self._result.waited, self._result.seconds = True, board.elapsed()
-        self._result.runs = verdicts(self._client, self._result.records.values(), board)
-
-    def _detach(self) -> None:
-        from rich.text import Text
-
-        from ingestctl.text import plural
-
-        result, notes = self._result, self._shell.notes()
-        result.detached = True
-        notes.print()
-        if not result.posted:
-            notes.print(Text("Stopped before anything was queued."))
-            return
-        ids = " ".join(item.job_id for item in result.posted[:3])
-        notes.print(
-            Text(f"Detached: {plural(len(result.posted), 'document')} in dataset {result.tag} go on without you.")
-        )
-        if len(result.posted) <= 3:
-            notes.print(
-                Text(f"  follow again   ingestctl tail {ids}\n  stop           ingestctl cancel {ids}"), soft_wrap=True
-            )
-        else:
-            notes.print(
-                Text(
-                    f"  see            ingestctl status --tag {result.tag}\n"
-                    "  follow again   ingestctl tail JOB…\n  stop           ingestctl cancel JOB…"
-                ),
-                soft_wrap=True,
-            )

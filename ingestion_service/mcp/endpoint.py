@@ -1,4 +1,4 @@
-"""The way in: MCP's streamable HTTP at one path of the sidecar, behind the same bearer token as the other routes.
+"""The endpoint: MCP's streamable HTTP at one path of the sidecar, behind the same bearer token as the other routes.
 
 Stateless and answered in JSON: any replica can answer any request, and a proxy needs no special care.
 """
@@ -16,8 +16,9 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from docgraph import __version__
-from docgraph.api.web import ApiError, require_bearer
+from docgraph.runtime.web import ApiError
 from docgraph.settings import Settings
+from ingestion_service.http.auth import token_required
 from ingestion_service.mcp.resources import add_resources
 from ingestion_service.mcp.tools import INSTRUCTIONS, add_tools
 from ingestion_service.service import Service
@@ -26,13 +27,13 @@ PATH = "/mcp"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-class McpDoor:
+class McpEndpoint:
     """An ASGI application for one path; it answers while `running` is entered."""
 
     def __init__(self, service: Service) -> None:
         """Prepare the server; nothing is connected before the first call."""
         self._service = service
-        self._check = require_bearer(service.settings.token, "DOCGRAPH_TOKEN")
+        self._check = token_required(service.settings)
         self._manager: StreamableHTTPSessionManager | None = None
 
     @asynccontextmanager

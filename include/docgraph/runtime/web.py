@@ -17,6 +17,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from docgraph.api.errors import Error, ErrorAnswer
+
 _log = logging.getLogger(__name__)
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -37,9 +39,8 @@ class ApiError(Exception):
 def error_response(status: int, code: str, message: str, hint: str = "", **fields: Any) -> JSONResponse:
     """Return the one shape of error body; a 401 says that a bearer key is wanted, a 503 when to come back."""
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}, 503: {"Retry-After": "2"}}.get(status)
-    return JSONResponse(
-        {"error": {"code": code, "message": message, "hint": hint, **fields}}, status_code=status, headers=headers
-    )
+    answer = ErrorAnswer(error=Error(code=code, message=message, hint=hint, **fields))
+    return JSONResponse(answer.as_json(), status_code=status, headers=headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:

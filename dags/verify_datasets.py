@@ -44,7 +44,7 @@ PARAMS = {
         description="When verifying: read every vector and text back and hash them, instead of comparing stored hashes",
     ),
 }
-#: Somebody waits for the answer: an outage that lasts longer than some seconds is said instead of waited out.
+#: The caller waits for the answer: an outage that lasts longer than some seconds is said instead of waited out.
 ARGUMENTS = {**tasks.DEFAULT_ARGS, "retries": 2, "retry_delay": timedelta(seconds=2)}
 
 

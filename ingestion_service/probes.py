@@ -130,7 +130,7 @@ def in_thread(function: Callable[[], T], name: str) -> Future[T]:
     def run() -> None:
         try:
             future.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the result
+        except BaseException as error:  # noqa: BLE001 - it belongs to the one that waits for the result
             future.set_exception(error)
 
     # In the caller's context: what runs here belongs to the same request.

@@ -187,7 +187,7 @@ def _document(path: Path, base: Path) -> LocalDocument:
     except UnicodeEncodeError as error:
         raise FileError(
             f"The file name {printable(name)} holds bytes that are not UTF-8, so no address can be made of it.",
-            hint="Rename the file (convmv mends whole folders).",
+            hint="Rename the file (convmv fixes whole folders).",
             code="name_not_utf8",
         ) from error
     if len(uri) > MAX_ADDRESS:

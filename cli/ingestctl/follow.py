@@ -194,7 +194,7 @@ def event_from_json(text: str) -> tuple[str, Event]:
     """Read an event's data: the job's id and the event; fields that this version does not know are ignored.
 
     Raises:
-        CommandError: it is no event.
+        CommandError: it is not an event.
     """
     try:
         progress = decoded(Progress, json.loads(text))

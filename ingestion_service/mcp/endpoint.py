@@ -78,7 +78,7 @@ def create_server(service: Service) -> MCPServer:
 def allowed_callers(settings: Settings) -> TransportSecuritySettings:
     """Return the hosts and origins that requests may name: loopback, and the service's own address.
 
-    A page in somebody's browser that has its name resolve to 127.0.0.1 (DNS rebinding) names another host and is refused.
+    A page in a user's browser whose name resolves to 127.0.0.1 (DNS rebinding) names another host and is refused.
     """
     own = urlsplit(settings.service_url)
     hosts = [name for host in _LOOPBACK for name in (host, f"{host}:*")]

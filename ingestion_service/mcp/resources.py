@@ -43,7 +43,7 @@ def add_resources(server: MCPServer, service: Service) -> None:
     )
     def document(tag: str, document_id: str, start: str = "0") -> str:
         if not start.isdecimal():
-            raise ResourceError(f"start={start!r} is no number of a section; count from 0.")
+            raise ResourceError(f"start={start!r} is not the number of a section; count from 0.")
         try:
             return _text(passages.read_passage(service.runtime.graph, tag, document_id, int(start)))
         except DocumentNotFoundError as error:
@@ -73,7 +73,9 @@ def _page(service: Service, cursor: str) -> tuple[list[dict[str, Any]], str]:
     after_tag, _, after_id = cursor.partition("/")
     tags = [row["tag"] for row in graph.datasets()]
     if cursor and after_tag not in tags:
-        raise MCPError(code=INVALID_PARAMS, message=f"{cursor!r} is no cursor of this list; list from the beginning.")
+        raise MCPError(
+            code=INVALID_PARAMS, message=f"{cursor!r} is not a cursor of this list; list from the beginning."
+        )
     found: list[dict[str, Any]] = []
     for tag in tags[tags.index(after_tag) if cursor else 0 :]:
         ids = graph.documents_matching(tag)

@@ -59,7 +59,7 @@ def add_tools(server: MCPServer, service: Service) -> None:
     def search(
         query: Annotated[str, Field(description="The question, in full and in natural language, or exact words.")],
         tag: Tag,
-        limit: Annotated[int, Field(description="At most so many sections.", ge=1, le=MAX_HITS)] = 5,
+        limit: Annotated[int, Field(description="Maximum number of sections.", ge=1, le=MAX_HITS)] = 5,
     ) -> Annotated[CallToolResult, SearchReply]:
         """Find the sections of a dataset's documentation that answer a question.
 

@@ -1,4 +1,4 @@
-"""`ingestctl repair`: mend what `verify` finds, collect garbage, and publish a new verdict."""
+"""`ingestctl repair`: repair what `verify` finds, collect garbage, and publish a new verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def repair(
     everything: AllDatasets = False,
     as_json: Json = False,
 ) -> None:
-    """Mend what differs between the stores, and judge the dataset anew; exit code 0 = equal now, 1 = something is left."""
+    """Repair what differs between the stores, and judge the dataset anew; exit code 0 = equal now, 1 = something is left."""
     from docgraph.api.integrity import RepairRequest
 
     shell = start(ctx, as_json)

@@ -26,9 +26,10 @@ def search(
     ctx: typer.Context,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="A question or words; quote it.", show_default=False)],
     tag: Tag,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="At most so many sections.")] = 5,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="Maximum number of sections.")] = 5,
     source_prefix: Annotated[
-        str | None, typer.Option("--source-prefix", metavar="URI", help="Only documents whose address begins so.")
+        str | None,
+        typer.Option("--source-prefix", metavar="URI", help="Only documents whose URI starts with this prefix."),
     ] = None,
     content_type: Annotated[
         str | None,

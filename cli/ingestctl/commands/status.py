@@ -32,9 +32,9 @@ def status(
     ] = None,
     tag: AnyTag = None,
     run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only jobs of this Airflow run.")] = None,
-    only: Annotated[JobStatus | None, typer.Option("--status", help="Only jobs that stand so.")] = None,
+    only: Annotated[JobStatus | None, typer.Option("--status", help="Only jobs in this status.")] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=MAX_JOBS, help="At most so many, newest first.")
+        int, typer.Option("--limit", "-n", min=1, max=MAX_JOBS, help="Maximum number of jobs, newest first.")
     ] = 20,
     as_json: Json = False,
 ) -> None:

@@ -99,7 +99,7 @@ def cursor_of(text: str | None, job_ids: Sequence[str]) -> dict[str, str]:
     """Return for each job the entry after which its events are still to come.
 
     Raises:
-        ApiError: the text is no cursor of ours.
+        ApiError: the text is not a cursor of ours.
     """
     if not text:
         return dict.fromkeys(job_ids, FROM_START)
@@ -110,7 +110,7 @@ def cursor_of(text: str | None, job_ids: Sequence[str]) -> dict[str, str]:
         raise ApiError(
             422,
             "bad_cursor",
-            f"{text!r} is no cursor of this stream.",
+            f"{text!r} is not a cursor of this stream.",
             "Send the `id` of the last event, or nothing.",
         ) from error
     before = _before(milliseconds, sequence)

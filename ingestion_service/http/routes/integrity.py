@@ -72,7 +72,7 @@ async def events(
         raise ApiError(
             422,
             "bad_cursor",
-            f"{cursor!r} is no cursor of this stream.",
+            f"{cursor!r} is not a cursor of this stream.",
             "Send the `id` of the last event, or nothing.",
         )
     stream = _stream(service, run_id, cursor)
@@ -97,7 +97,7 @@ async def _stream(service: Service, run_id: str, cursor: str) -> AsyncIterator[S
 
 
 def _check_stores(service: Service) -> None:
-    """Say at once that a store is unavailable: somebody waits for the answer.
+    """Say at once that a store is unavailable: the caller waits for the answer.
 
     Raises:
         StoreUnavailableError: one is.
@@ -180,7 +180,7 @@ def _documents_at(graph: GraphStore, address: str, tag: str | None) -> list[dict
     try:
         rows = graph.documents_at(canonical_source_uri(address), tag)
     except ValueError as error:
-        raise ApiError(422, "bad_address", f"{address!r} is no address: {error}.", "") from error
+        raise ApiError(422, "bad_address", f"{address!r} is not a valid address: {error}.", "") from error
     if not rows:
         where = f"the dataset {tag!r} has" if tag else "any dataset has"
         raise ApiError(

@@ -96,7 +96,7 @@ def get(service: Svc, job_id: str) -> JobDetails:
 
 @router.post("/{job_id}/cancel")
 def cancel(service: Svc, job_id: str) -> Job:
-    """Cancel a job; whoever works on it stops after the batch in flight. 409 when it has ended."""
+    """Cancel a job; a task that works on it stops after the batch in flight. 409 when it has ended."""
     before = service.runtime.state.jobs.cancel(job_id, "cancelled over HTTP")
     if before.is_final:
         raise ApiError(

@@ -8,12 +8,12 @@ from itertools import groupby
 from pathlib import Path
 
 from docgraph_local.paths import repository
-from evaluation.formats import epub, html
+from evaluation.formats import epub, html, man
 from evaluation.formats.measuring import Case, Score, measure
 
 Cases = Callable[[Path], Iterator[Case]]
 #: One line a format.
-SETS: tuple[Cases, ...] = (html.cases, epub.cases)
+SETS: tuple[Cases, ...] = (html.cases, epub.cases, man.cases)
 _LEAST = {"headings": 0.98, "code": 0.98, "words": 0.97, "anchors": 0.97}
 _MOST_FRAME = 0.05
 _HEAD = (

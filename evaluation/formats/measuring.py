@@ -32,6 +32,8 @@ class Truth:
     text: str
     frame: str = ""
     anchors: tuple[frozenset[str], ...] | None = None
+    #: Blocks of code are cut elsewhere here: their lines are compared, without empty ones.
+    by_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,15 @@ def _compare(score: Score, case: Case, read: Read) -> None:
     score.levels = _plus(score.levels, _shared(levels, truth.headings))
     score.headings = _plus(score.headings, _shared([text for _, text in levels], [text for _, text in truth.headings]))
     code = ["\n".join(line for _, line in block.lines) for section in read.outline.sections for block in section.code]
-    score.code = _plus(score.code, _shared(map(bare_code, code), map(bare_code, truth.code)))
+    found_code, wanted_code = _units(code, by_line=truth.by_line), _units(truth.code, by_line=truth.by_line)
+    score.code = _plus(score.code, _shared(found_code, wanted_code))
     words = _WORD.findall(read.text)
     score.words = _plus(score.words, _shared(words, _WORD.findall(truth.text)))
     frame = _grams(truth.frame) - _grams(truth.text)
     score.frame = _plus(score.frame, (len(frame & _grams(read.text)), len(frame)))
     missing = Counter(truth.headings) - Counter(levels)
     score.misses += [f"{case.name}: heading {level} {text!r}" for level, text in missing.elements()]
-    lost = Counter(map(bare_code, truth.code)) - Counter(map(bare_code, code))
+    lost = Counter(wanted_code) - Counter(found_code)
     score.misses += [f"{case.name}: code {text[:60]!r}" for text in lost.elements()]
     if truth.anchors is not None:
         _compare_anchors(
@@ -132,6 +135,11 @@ def folded(text: str) -> str:
 def bare_code(code: str) -> str:
     """Drop trailing blanks and empty lines around."""
     return "\n".join(line.rstrip() for line in code.split("\n")).strip("\n")
+
+
+def _units(code: Iterable[str], *, by_line: bool) -> list[str]:
+    blocks = [bare_code(block) for block in code]
+    return [line for block in blocks for line in block.split("\n") if line] if by_line else blocks
 
 
 def _grams(text: str) -> set[tuple[str, ...]]:

@@ -25,6 +25,12 @@ KINDS: tuple[Kind, ...] = (
     Kind("markdown", "text/markdown", (".md", ".markdown", ".mdx"), ("text/x-markdown", "text/mdx")),
     Kind("html", "text/html", (".html", ".htm", ".xhtml"), ("application/xhtml+xml",)),
     Kind("epub", "application/epub+zip", (".epub",)),
+    Kind(
+        "man",
+        "text/troff",
+        (".1", ".2", ".3", ".4", ".5", ".6", ".7", ".8", ".9", ".man", ".mdoc"),
+        ("application/x-troff-man", "application/x-troff", "text/x-troff"),
+    ),
     Kind("plain-text", "text/plain", (".txt",)),
 )
 

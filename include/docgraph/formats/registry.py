@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 
 from docgraph.domain.errors import ConfigurationError
-from docgraph.formats import epub, html, markdown, plain_text
+from docgraph.formats import epub, html, man, markdown, plain_text
 from docgraph.formats.base import Format
 
 ENTRY_POINT_GROUP = "docgraph.formats"
@@ -16,6 +16,7 @@ BUILT_IN: tuple[Format, ...] = (
     markdown.FORMAT,
     html.FORMAT,
     epub.FORMAT,
+    man.FORMAT,
     plain_text.FORMAT,
 )
 

@@ -119,7 +119,8 @@ def _compare(score: Score, case: Case, read: Read) -> None:
 def _compare_anchors(score: Score, case: Case, found: list[tuple[str, str]]) -> None:
     left = list(found)
     for (_, text), anchors in zip(case.truth.headings, case.truth.anchors or (), strict=True):
-        place = next((number for number, (name, _) in enumerate(left) if name == text), None)
+        alike = [number for number, (name, _) in enumerate(left) if name == text]
+        place = next((number for number in alike if left[number][1] in anchors), alike[0] if alike else None)
         anchor = left.pop(place)[1] if place is not None else None
         is_right = anchor in anchors if anchors else anchor == ""
         score.anchors = _plus(score.anchors, (is_right, 1))

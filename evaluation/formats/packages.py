@@ -33,15 +33,34 @@ def debian(package: str, folder: Path) -> Path:
     return target
 
 
+@cache
+def npm(package: str, version: str, folder: Path) -> Path:
+    """Return the files of a package of npm, unpacked below `folder`.
+
+    Raises:
+        PackageError: it can't be fetched or unpacked.
+    """
+    target = folder / "npm" / f"{package.replace('/', '+')}@{version}"
+    if (target / "package").is_dir():
+        return target / "package"
+    target.mkdir(parents=True, exist_ok=True)
+    _run(package, ["npm", "pack", "--silent", f"{package}@{version}"], target)
+    for archive in target.glob("*.tgz"):
+        _run(package, ["tar", "--extract", "--gzip", "--file", str(archive)], target)
+        archive.unlink()
+    return target / "package"
+
+
 def _run(package: str, command: list[str], folder: Path) -> None:
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except OSError as error:
         raise PackageError(
-            f"Debian's package {package} can't be fetched: there is no {command[0]} ({error}); run on Debian 12."
+            f"The package {package} can't be fetched: there is no {command[0]} ({error}); install it, or run on Debian 12 with npm."
         ) from error
     if done.returncode:
         lines = "\n".join(done.stderr.strip().splitlines()[-4:])
         raise PackageError(
-            f"Debian's package {package} could not be fetched ({' '.join(command[:2])}):\n{lines}\nRun `apt-get update` and try again."
+            f"The package {package} could not be fetched ({' '.join(command[:2])}):\n{lines}\n"
+            "Run `apt-get update` where it is Debian's, and try again."
         )

@@ -31,6 +31,18 @@ KINDS: tuple[Kind, ...] = (
         (".1", ".2", ".3", ".4", ".5", ".6", ".7", ".8", ".9", ".man", ".mdoc"),
         ("application/x-troff-man", "application/x-troff", "text/x-troff"),
     ),
+    Kind(
+        "openapi",
+        "application/vnd.oai.openapi",
+        ("openapi.yaml", "openapi.yml", "openapi.json"),
+        ("application/vnd.oai.openapi+json", "application/openapi+yaml", "application/openapi+json"),
+    ),
+    Kind(
+        "json-schema",
+        "application/schema+json",
+        (".schema.json", ".schema.yaml", ".schema.yml"),
+        ("application/schema+yaml", "application/schema-instance+json"),
+    ),
     Kind("plain-text", "text/plain", (".txt",)),
 )
 

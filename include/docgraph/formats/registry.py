@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 
 from docgraph.domain.errors import ConfigurationError
-from docgraph.formats import epub, html, man, markdown, plain_text
+from docgraph.formats import description, epub, html, man, markdown, plain_text
 from docgraph.formats.base import Format
 
 ENTRY_POINT_GROUP = "docgraph.formats"
@@ -17,6 +17,8 @@ BUILT_IN: tuple[Format, ...] = (
     html.FORMAT,
     epub.FORMAT,
     man.FORMAT,
+    description.OPENAPI,
+    description.JSON_SCHEMA,
     plain_text.FORMAT,
 )
 

@@ -7,8 +7,8 @@ code and links go into the outline as they are written, so nothing has to be esc
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 
@@ -18,6 +18,7 @@ from docgraph.formats.outline import (
     Anatomy,
     Block,
     Break,
+    Drop,
     FoundCode,
     FoundLink,
     Outline,
@@ -184,6 +185,39 @@ class OutlineWriter:
             for link in (link for _, links in row for link in links):
                 self._sections[-1].links.append(FoundLink(offset, link.href, _folded(link.text)))
 
+    def include(self, text: str, outline: Outline, *, as_sections: bool = True) -> None:
+        """Write a text with the outline that its own reader left of it, below the heading that is open.
+
+        Its highest heading comes right below the open one; without `as_sections` headings are text of the open section.
+        """
+        offset, _ = self._put(text)
+        around = self._path[-1][0] if self._path else 0
+        highest = min((section.level for section in outline.sections if section.level), default=1)
+        for found in outline.sections:
+            if found.level and as_sections:
+                self._open(found, around + 1 + found.level - highest, offset)
+            elif found.heading is not None:
+                self._add(_shifted(found.heading, offset))
+            for block in found.blocks:
+                self._add(_shifted(block, offset))
+            section = self._sections[-1]
+            section.links.extend(FoundLink(offset + link.offset, link.reference, link.text) for link in found.links)
+            section.code.extend(
+                FoundCode(code.language, tuple((offset + place, line) for place, line in code.lines))
+                for code in found.code
+            )
+        self._warnings.extend(outline.warnings)
+
+    def _open(self, found: OutlineSection, level: int, offset: int) -> None:
+        """Open the section of a heading that stands in the text already."""
+        self._path = [(depth, heading) for depth, heading in self._path if depth < level]
+        if found.heading is not None and found.heading_path:
+            self._path.append((level, found.heading_path[-1]))
+        heading = _shifted(found.heading, offset) if found.heading is not None else None
+        path = tuple(name for _, name in self._path)
+        anchor = self._anchors.take(found.anchor, given=True)
+        self._sections.append(OutlineSection(level, path, anchor, offset + found.start, heading, where=self._where))
+
     def read(self) -> tuple[str, Outline]:
         """Return the text that was written and its outline."""
         return "".join(self._pieces), Outline(
@@ -210,6 +244,20 @@ class OutlineWriter:
         self._sections[-1].links.extend(
             FoundLink(start + offset, link.href, _folded(link.text)) for offset, link in links
         )
+
+
+def _shifted(block: Block, offset: int) -> Block:
+    drops = tuple(Drop(offset + drop.start, offset + drop.end, drop.replacement) for drop in block.drops)
+    anatomy = partial(_shifted_anatomy, block.anatomy, offset)
+    return replace(block, start=offset + block.start, end=offset + block.end, anatomy=anatomy, drops=drops)
+
+
+def _shifted_anatomy(anatomy: Callable[[], Anatomy], offset: int) -> Anatomy:
+    found = anatomy()
+    return Anatomy(
+        tuple(Break(offset + each.offset, each.rank) for each in found.breaks),
+        tuple(Wrapper(offset + w.start, offset + w.end, w.opening, w.closing) for w in found.wrappers),
+    )
 
 
 def _folded(text: str) -> str:

@@ -13,6 +13,8 @@ from docgraph.airflow import connections
 from docgraph.airflow.connections import task_settings
 from docgraph.domain.errors import ConfigurationError
 from docgraph.settings import Settings
+from docgraph_local.airflow_env import airflow_environment
+from docgraph_local.deployment import read_deployment
 
 NEO4J, REDIS = "AIRFLOW_CONN_NEO4J_DEFAULT", "AIRFLOW_CONN_REDIS_DEFAULT"
 
@@ -83,3 +85,39 @@ def test_a_connection_that_docgraph_can_not_use_is_refused_by_name(
 def test_no_task_opens_a_runtime_of_the_environment_alone() -> None:
     folder = Path(connections.__file__).parent
     assert [path.name for path in folder.glob("*.py") if "Runtime.load" in path.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://redis.example:6380/3",
+        "redis://:p%40ss%2Fword@redis.example:6379/0",
+        "rediss://me:secret@redis.example:6379/2?ssl_cert_reqs=none",
+    ],
+)
+def test_the_local_stack_tells_tasks_of_the_very_redis_that_it_was_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    stack = read_deployment(tmp_path, environ={"DOCGRAPH_REDIS_URL": url})
+    monkeypatch.setenv(REDIS, airflow_environment(stack)[REDIS])
+    monkeypatch.setenv(NEO4J, airflow_environment(stack)[NEO4J])
+    assert task_settings().redis_url == url
+
+
+@pytest.mark.parametrize(
+    "uri", ["bolt://graph:7687", "neo4j+s://graph:7687", "bolt+ssc://graph:7688", "neo4j://graph:1"]
+)
+def test_the_local_stack_tells_tasks_of_the_very_graph_that_it_was_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uri: str
+) -> None:
+    environ = {"DOCGRAPH_NEO4J_URI": uri, "DOCGRAPH_NEO4J_USER": "me", "DOCGRAPH_NEO4J_PASSWORD": "p@ss"}
+    stack = read_deployment(tmp_path, environ=environ)
+    for name in (NEO4J, REDIS):
+        monkeypatch.setenv(name, airflow_environment(stack)[name])
+    settings = task_settings()
+    assert (settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password) == (uri, "me", "p@ss")
+
+
+def test_a_redis_behind_a_socket_is_left_to_the_environment(tmp_path: Path) -> None:
+    stack = read_deployment(tmp_path, environ={"DOCGRAPH_REDIS_URL": "unix:///run/redis.sock?db=1"})
+    assert REDIS not in airflow_environment(stack)

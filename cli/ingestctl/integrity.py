@@ -82,7 +82,8 @@ def outcome(shell: Shell, client: ServiceClient, operation: str, body: RepairReq
                     case "progress":
                         progress.tell(data)
                     case "problem":
-                        notes.print(f"{data['error']['message']} Airflow tries again.", markup=False, style="yellow")
+                        message = data["error"]["message"]
+                        notes.print(f"A task failed: {message} It is tried three times.", markup=False, style="yellow")
                     case "lost":
                         reason = data["reason"]
                         notes.print(

@@ -93,7 +93,7 @@ def test_a_run_that_failed_says_why_and_its_exit_code_what_kind_it_is(
     door.operation = operation(error=error)
     ran = ingestctl("verify", "--all", "--json")
     assert (ran.code, ran.json["error"]["code"]) == (exit_code, code)
-    assert "Airflow tries again" in ran.err
+    assert "It is tried three times" in ran.err
     assert "Traceback" not in ran.err
 
 

@@ -185,6 +185,29 @@ def test_javadoc_gives_a_section_a_member_and_no_filters() -> None:
     ]
 
 
+def test_doxygen_gives_its_title_and_no_frame() -> None:
+    parsed = page(
+        """<div id="top"><div id="titlearea"><table><tr><td><div id="projectname">Pumps</div></td></tr></table></div></div>
+        <div id="side-nav"><div id="nav-tree"></div></div><div class="header">
+        <div class="headertitle"><div class="title">Lists</div></div></div>
+        <div class="contents"><h1><a class="anchor" id="dash"></a>Dashes</h1><p>Text.</p></div>""",
+        '<meta name="generator" content="Doxygen 1.9.4">',
+    )
+    assert outline(parsed)[-1] == (("Dashes",), "dash", "Text.")
+    assert "Pumps" not in text_of(parsed)
+    assert "Lists" not in text_of(parsed)
+
+
+def test_libreoffice_s_help_keeps_its_variants_by_system_and_loses_its_sides() -> None:
+    parsed = page(
+        """<header><a href="h"><p>LibreOffice Help</p></a></header><aside class="leftside"><div>Index of words</div></aside>
+        <div id="DisplayArea" itemprop="softwareHelp"><h1 id="p1">Macros</h1>
+        <p>Call <span class="switchinline"><span hidden="true" class="MAC">
+        Preferences</span> <span hidden="true" id="defaultx">Options</span></span>.</p><p class="related">Related</p></div>"""
+    )
+    assert outline(parsed) == [(("Macros",), "p1", "Call Preferences Options.\n\nRelated")]
+
+
 def test_a_page_without_landmarks_is_its_body_less_its_frame() -> None:
     parsed = page(
         """<div id="nav"><a href="a.html">Home</a> <a href="b.html">More</a></div><div class="sidebar"><a href="c">C</a></div>

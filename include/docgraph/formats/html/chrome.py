@@ -20,6 +20,7 @@ _MAIN = (
     "article.md-content__inner",  # MkDocs Material
     "article.bd-article",  # Sphinx: PyData and Book themes
     "article[role=main]",  # Sphinx: Furo
+    "[itemprop=softwareHelp]",  # LibreOffice's help
     "[itemprop=articleBody]",  # Sphinx: Read the Docs; MkDocs: readthedocs
     "div.body[role=main]",  # Sphinx: basic
     "div.documentwrapper div.body",  # Sphinx before 1.8
@@ -85,7 +86,6 @@ _LEFT_OUT_CLASSES = frozenset(
         "navheader",
         "navfooter",
         "docnav",
-        "related",
         "sphinxsidebar",
         "sphinxsidebarwrapper",
         "rst-footer-buttons",
@@ -116,13 +116,16 @@ _LEFT_OUT_CLASSES = frozenset(
         "mw-editsection",
         "robots-nocontent",
         "viewcode-back",
+        "hideme",
+        "test-arrow",
+        "logo-container",
     ]
 )
 #: Ids and classes that name the frame of a page, where nothing says which element is the content.
 _FRAME = re.compile(
     r"(?:site|page|main|top|bottom|global|local|sub|md|side)?[-_]?"
     r"(?:banner|breadcrumbs?|footer|footer-text|menu|masthead|mainmenu|submenu|nav|navbar|navigation|navigate|navpath|navrow\d?|"
-    r"navtree|side-nav|topnav|bottomnav|subnav|searchbox|search|searchmenu|sitemap|skip|toc|toctitle|tableofcontents)"
+    r"navtree|related|side-nav|titlearea|topnav|bottomnav|subnav|searchbox|search|searchmenu|sitemap|skip|toc|toctitle|tableofcontents)"
     r"(?:[-_]?(?:bar|box|col|container|links|list|panel|top|bottom|wrapper|row))?",
     re.IGNORECASE,
 )
@@ -131,6 +134,8 @@ _LISTS_OF_CONTENTS = frozenset({"toc", "contents", "minitoc", "shortcontents", "
 _NOT_SHOWN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 #: Containers that a script shows one of: what they hold is content, shown or not.
 _PANELS = frozenset({"tabbed-block", "tab-pane", "tab-content", "tabpanel", "sd-tab-content", "sphinx-tabs-panel"})
+#: Variants of a text by system and application, of which a script shows one (LibreOffice's help).
+_VARIANTS = frozenset({"BASE", "CALC", "CHART", "DRAW", "IMPRESS", "MAC", "MATH", "UNIX", "WIN", "WRITER"})
 _HIDING_TAGS = frozenset({"a", "button", "i", "img", "span"})
 _MOSTLY_LINKS = 0.6
 
@@ -164,7 +169,7 @@ def is_left_out(tag: str, attributes: Attributes, classes: list[str]) -> bool:
     role = attributes.get("role")
     if role in _LEFT_OUT_ROLES:
         return True
-    is_panel = role == "tabpanel" or not _PANELS.isdisjoint(classes)
+    is_panel = role == "tabpanel" or not _PANELS.isdisjoint(classes) or _is_variant(attributes, classes)
     if "hidden" in attributes and attributes["hidden"] != "until-found" and not is_panel:
         return True
     style = attributes.get("style")
@@ -175,10 +180,19 @@ def is_left_out(tag: str, attributes: Attributes, classes: list[str]) -> bool:
     return tag in _HIDING_TAGS and attributes.get("aria-hidden") == "true"
 
 
+def _is_variant(attributes: Attributes, classes: list[str]) -> bool:
+    return attributes.get("hidden") == "true" and (
+        not _VARIANTS.isdisjoint(classes) or (attributes.get("id") or "").startswith("default")
+    )
+
+
 def is_frame(node: LexborNode, tag: str, attributes: Attributes, classes: list[str], *, in_article: bool) -> bool:
     """Tell what frames a page on which nothing says where the content is."""
     if tag in ("header", "footer", "aside") and not in_article:
-        return tag == "footer" or _is_mostly_links(node) or (tag == "header" and node.css_first("h1") is None)
+        is_beside = tag == "aside" and node.parent is not None and node.parent.tag == "body"
+        return (
+            tag == "footer" or is_beside or _is_mostly_links(node) or (tag == "header" and node.css_first("h1") is None)
+        )
     if tag == "p" and attributes.get("id") == "title":
         return True  # Publican's logos
     names = [*classes, attributes.get("id") or ""]
@@ -199,6 +213,11 @@ def is_own_contents(node: LexborNode, attributes: Attributes, classes: list[str]
         and all(mark and path.rpartition("/")[2] in ("", page) for path, mark, _ in targets)
         and _is_mostly_links(node)
     )
+
+
+def is_doxygen_title(node: LexborNode) -> bool:
+    """Tell the title of a page of Doxygen, which is no heading."""
+    return node.parent is not None and "headertitle" in classes_of(node.parent.attributes)
 
 
 def _is_mostly_links(node: LexborNode) -> bool:

@@ -25,6 +25,7 @@ BLOCKS = frozenset(
         "header",
         "hgroup",
         "hr",
+        "label",
         "legend",
         "li",
         "main",

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
 
-from docgraph.formats.html.chrome import Attributes, classes_of, is_frame, is_left_out, is_own_contents
+from docgraph.formats.html.chrome import (
+    Attributes,
+    classes_of,
+    is_doxygen_title,
+    is_frame,
+    is_left_out,
+    is_own_contents,
+)
 from docgraph.formats.html.code import code_text, language
 from docgraph.formats.html.elements import (
     BLOCKS,
@@ -27,7 +34,7 @@ from docgraph.formats.writer import Inline, Item, OutlineWriter
 Leave = Callable[[], None]
 
 #: Links beside a text that lead to where they stand, or back to where one came from.
-_SIGNS = frozenset({"", "¶", "#", "§", "🔗", "∞", "⚓", "↩", "↩︎", "↑", "⇧", "\u200b", "[source]", "[edit]", "link"})
+_SIGNS = frozenset({"", "¶", "#", "§", "🔗", "∞", "⚓", "↩", "↩︎", "↑", "⇧", "\u200b", "[edit]"})
 _MAX_DEPTH = 20
 _CONTROLS = "input, select, textarea"
 _CONTENT = "p, h1, h2, h3, h4, pre, table, li, dt"
@@ -174,8 +181,6 @@ class Walker:
             return None
         if tag == "i" and node.first_child is None and attributes.get("title"):
             self._run.text(str(attributes["title"]))
-        if tag == "label":
-            return self._flush_both()
         return _nothing
 
     def _enter_link(self, node: LexborNode, reference: str) -> Leave | None:
@@ -202,6 +207,8 @@ class Walker:
         if role == "heading" and not self._flat:
             level = attributes.get("aria-level") or "2"
             return self._enter_heading(int(level) if level.isdecimal() and 0 < int(level[:2]) <= 6 else 2, attributes)
+        if tag == "div" and "title" in classes and is_doxygen_title(node):
+            return self._enter_heading(1, attributes)
         if role == "tablist" or not TAB_LISTS.isdisjoint(classes):
             self._tab_list(node)
             return None
@@ -366,10 +373,6 @@ class Walker:
         self._waiting_section = self._waiting = ""
 
     # Runs of text.
-
-    def _flush_both(self) -> Leave:
-        self._break()
-        return self._break
 
     def _break(self, *, leads_in: bool = False) -> None:
         """End the run of text; in a heading or a cell that is only white space."""

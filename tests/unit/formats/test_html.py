@@ -249,6 +249,16 @@ def test_a_table_that_frames_code_is_read_as_blocks() -> None:
     assert text_of(parsed) == "Call\n\n```\na\n  b\n```"
 
 
+def test_a_table_in_a_table_that_frames_it_stays_a_table() -> None:
+    parsed = page("<main><table><tr><td>Left<td><table><tr><th>a<th>b</tr><tr><td>1<td>2</table></table></main>")
+    assert text_of(parsed) == "Left\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+def test_columns_that_only_spans_reach_are_none() -> None:
+    parsed = page("<main><table><tr><td colspan=99>All</tr><tr><td>1<td>2</table></main>")
+    assert text_of(parsed) == "|  |  |\n| --- | --- |\n| All | All |\n| 1 | 2 |"
+
+
 def test_lists_keep_numbers_depth_and_the_code_in_them() -> None:
     parsed = page(
         """<main><ol start="3"><li><p>Open.</p><p>Wide.</p><ul><li>left<li>right</ul><li>Run:<pre>go\n  now</pre>then wait.</ol>

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 Cell = list[Inline]
 
 _LAYOUT_CLASSES = frozenset({"highlighttable", "rouge-table", "linenotable", "syntaxhighlighter", "layout"})
-_BLOCKS_IN_CELLS = "h1, h2, h3, h4, h5, h6, pre, table table"
-_MAX_SPAN = 1000
-_MAX_CELLS = 500_000
+_HEADINGS = "h1, h2, h3, h4, h5, h6"
+_MAX_ROWSPAN = 1_000
+_MAX_COLSPAN = 100
+_MAX_CELLS = 200_000
 _GROUPS = frozenset({"tbody", "tfoot", "thead"})
 
 
@@ -28,13 +29,10 @@ def is_layout(table: LexborNode) -> bool:
     parent = table.parent
     if parent is not None and "admonitionblock" in classes_of(parent.attributes):
         return True
-    return any(True for _ in _framed(table))
-
-
-def _framed(table: LexborNode) -> Iterator[LexborNode]:
-    for found in table.css(_BLOCKS_IN_CELLS):
-        if found.tag != "pre" or "\n" in found.text().strip("\n"):
-            yield found
+    # A selector of a table in a table would find each inner one, because it asks about what is around it, too.
+    if table.css_first(_HEADINGS) is not None or any(inner.mem_id != table.mem_id for inner in table.css("table")):
+        return True
+    return any("\n" in block.text().strip("\n") for block in table.css("pre"))
 
 
 def rows_of(table: LexborNode, read: Callable[[LexborNode], Cell]) -> tuple[Cell, list[list[Cell]], int]:
@@ -52,7 +50,7 @@ def rows_of(table: LexborNode, read: Callable[[LexborNode], Cell]) -> tuple[Cell
             _fill(cells, spans)
             content = read(cell)
             named = named and (tag == "th" or not content)
-            down, across = _span(attributes, "rowspan"), _span(attributes, "colspan")
+            down, across = _span(attributes, "rowspan", _MAX_ROWSPAN), _span(attributes, "colspan", _MAX_COLSPAN)
             for _ in range(across):
                 if down > 1:
                     spans[len(cells)] = (down - 1, content)
@@ -66,7 +64,15 @@ def rows_of(table: LexborNode, read: Callable[[LexborNode], Cell]) -> tuple[Cell
         is_head = is_head and (in_head or (named and headers < 3))
         headers += is_head
         rows.append(cells)
-    return caption, rows, headers if headers < len(rows) else min(headers, 1)
+    return caption, _trimmed(rows), headers if headers < len(rows) else min(headers, 1)
+
+
+def _trimmed(rows: list[list[Cell]]) -> list[list[Cell]]:
+    """Drop columns at the end that only spans reach into, as those of `colspan=99` for "all that there are"."""
+    width = max(map(len, rows), default=0)
+    while width > 1 and all(len(row) < width or row[width - 1] is row[width - 2] for row in rows):
+        width -= 1
+    return [row[:width] for row in rows]
 
 
 def _fill(cells: list[Cell], spans: dict[int, tuple[int, Cell]]) -> None:
@@ -80,9 +86,9 @@ def _fill(cells: list[Cell], spans: dict[int, tuple[int, Cell]]) -> None:
         cells.append(content)
 
 
-def _span(attributes: Attributes, name: str) -> int:
+def _span(attributes: Attributes, name: str, most: int) -> int:
     value = (attributes.get(name) or "").strip()
-    return min(max(int(value), 1), _MAX_SPAN) if value.isdecimal() and len(value) < 8 else 1
+    return min(max(int(value), 1), most) if value.isdecimal() and len(value) < 8 else 1
 
 
 def _rows(

@@ -20,6 +20,7 @@ from docgraph.readiness import audit as auditing
 from docgraph.readiness import publishing
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
+from support.integration.points import alter_payload
 from support.integration.work import ask, work_off
 
 SECTIONS = 14
@@ -174,7 +175,7 @@ def test_an_altered_text_in_the_graph_is_broken(dataset: Dataset) -> None:
 )
 def test_an_altered_payload_is_found_by_what_it_says(dataset: Dataset, payload: dict[str, str], kind: str) -> None:
     changed = dataset.generation("monitor")[2]
-    dataset.runtime.vectors._client.set_payload(dataset.version.collection, payload, points=[changed], wait=True)
+    alter_payload(dataset.runtime, dataset.version, changed, payload)
     found = dataset.found()
     assert found[kind] == 1, found
     assert not dataset.verify().is_equal
@@ -252,9 +253,7 @@ def test_abandoned_staged_points_are_no_drift_and_are_collected(dataset: Dataset
 @pytest.mark.task("6.2")
 def test_a_point_of_no_document_is_stray(dataset: Dataset) -> None:
     (lost,) = _garbage(dataset, dataset.document("install"), fence=1)
-    dataset.runtime.vectors._client.delete_payload(
-        dataset.version.collection, ["document_id"], points=[lost], wait=True
-    )
+    alter_payload(dataset.runtime, dataset.version, lost, {}, without=["document_id"])
     assert dataset.found() == {"stray": 1}
     dataset.assert_mended_by_a_repair()
 

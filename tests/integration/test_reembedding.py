@@ -33,6 +33,7 @@ from docgraph.domain.versions import DatasetVersions
 from docgraph.ingest import pipeline
 from docgraph.integrity.compare import compare_dataset
 from docgraph.readiness import audit as auditing
+from docgraph.reembed import backfilling
 from docgraph.reembed import moving as reembedding
 from docgraph.retrieval import Evidence, search
 from docgraph.runtime import failpoints
@@ -283,8 +284,8 @@ def test_a_killed_backfill_goes_on_where_it_stopped(
     total = len(dataset.live())
     reembedding.begin(dataset.runtime, dataset.tag)
     made = sum(
-        reembedding.backfill(dataset.runtime, dataset.tag, new, b)
-        for b in reembedding.plan(dataset.runtime, dataset.tag)
+        backfilling.backfill(dataset.runtime, dataset.tag, new, b)
+        for b in backfilling.plan(dataset.runtime, dataset.tag)
     )
     assert texts_computed_at(second_url) - before == first + made
     assert first + made <= total + BATCH
@@ -305,8 +306,8 @@ def test_an_attempt_that_began_before_the_version_was_built_cannot_commit_withou
     until_staged = STAGES[: STAGES.index("reconcile")]
     run_id = dataset.run({"fresh": content("fresh", 2)}, until_staged)
     name = reembedding.begin(dataset.runtime, dataset.tag)
-    for batch in reembedding.plan(dataset.runtime, dataset.tag):
-        reembedding.backfill(dataset.runtime, dataset.tag, name, batch)
+    for batch in backfilling.plan(dataset.runtime, dataset.tag):
+        backfilling.backfill(dataset.runtime, dataset.tag, name, batch)
     before = dataset.live()
     assert dataset.ids(new) == before
     # The attempt dies right after its commit, so that no verification can bring what the commit did not have.
@@ -341,8 +342,8 @@ def test_a_version_that_does_not_equal_the_graph_is_refused_and_readers_keep_the
 @pytest.mark.task("6.2")
 def test_points_that_get_lost_in_the_new_version_are_brought_back_before_the_switch(dataset: Dataset, new: str) -> None:
     reembedding.begin(dataset.runtime, dataset.tag)
-    for batch in reembedding.plan(dataset.runtime, dataset.tag):
-        reembedding.backfill(dataset.runtime, dataset.tag, new, batch)
+    for batch in backfilling.plan(dataset.runtime, dataset.tag):
+        backfilling.backfill(dataset.runtime, dataset.tag, new, batch)
     lost = sorted(dataset.live())[:3]
     dataset.runtime.vectors._client.delete(EmbeddingVersion.named(new).collection, points_selector=lost, wait=True)
     reembedding.complete(dataset.runtime, dataset.tag, new)
@@ -352,7 +353,7 @@ def test_points_that_get_lost_in_the_new_version_are_brought_back_before_the_swi
 @pytest.mark.task("6.2")
 def test_a_version_that_is_given_up_leaves_nothing_behind(dataset: Dataset, old: str, new: str) -> None:
     reembedding.begin(dataset.runtime, dataset.tag)
-    reembedding.backfill(dataset.runtime, dataset.tag, new, reembedding.plan(dataset.runtime, dataset.tag)[0])
+    backfilling.backfill(dataset.runtime, dataset.tag, new, backfilling.plan(dataset.runtime, dataset.tag)[0])
     assert dataset.ids(new)
     with pytest.raises(DatasetVersionsError, match="being built"):
         reembedding.retire(dataset.runtime, dataset.tag, new)
@@ -360,7 +361,7 @@ def test_a_version_that_is_given_up_leaves_nothing_behind(dataset: Dataset, old:
     assert dataset.versions == DatasetVersions(old)
     assert not dataset.runtime.vectors.exists(EmbeddingVersion.named(new))
     with pytest.raises(DatasetVersionsError, match="not being built"):
-        reembedding.backfill(dataset.runtime, dataset.tag, new, [dataset.document("install")])
+        backfilling.backfill(dataset.runtime, dataset.tag, new, [dataset.document("install")])
     dataset.ingest(install=content("install", 3))
     assert auditing.verify(dataset.runtime, dataset.tag).is_equal
 
@@ -387,8 +388,8 @@ def test_the_earlier_version_stays_through_audits_until_it_is_retired(
         reembedding.begin(dataset.runtime, dataset.tag)
     reembedding.begin(dataset.runtime, dataset.tag, old)
     made = sum(
-        reembedding.backfill(dataset.runtime, dataset.tag, old, batch)
-        for batch in reembedding.plan(dataset.runtime, dataset.tag)
+        backfilling.backfill(dataset.runtime, dataset.tag, old, batch)
+        for batch in backfilling.plan(dataset.runtime, dataset.tag)
     )
     assert made <= 3
     reembedding.complete(dataset.runtime, dataset.tag, old)

@@ -24,6 +24,7 @@ from docgraph.readiness.report import read_report
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
 from support.integration.datasets import Passage, run, write_document
+from support.integration.points import alter_payload
 
 #: The first sections of each document have their real vectors, from which questions are made; the others random ones.
 DOCUMENTS, SECTIONS, REAL = 25, 200, 20
@@ -176,7 +177,7 @@ def test_a_deleted_section_of_thousands_is_named(dataset: Dataset) -> None:
 @pytest.mark.parametrize("payload", [{"tag": "elsewhere"}, {"text_hash": "0" * 64}], ids=["tag", "text"])
 def test_an_altered_payload_of_thousands_is_named(dataset: Dataset, payload: dict[str, str]) -> None:
     changed = dataset.generation("part5")[2]
-    dataset.runtime.vectors._client.set_payload(dataset.version.collection, payload, points=[changed], wait=True)
+    alter_payload(dataset.runtime, dataset.version, changed, payload)
     report = dataset.run()
     assert codes(report) == ["mismatched"]
     assert changed in report["reasons"][0]["message"]

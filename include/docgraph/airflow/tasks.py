@@ -22,6 +22,7 @@ from docgraph.ingest import launcher as dispatch
 from docgraph.ingest import pipeline
 from docgraph.readiness import audit as auditing
 from docgraph.readiness import operations, publishing, retention
+from docgraph.reembed import backfilling
 from docgraph.reembed import moving as reembedding
 from docgraph.sources import filesystem
 from docgraph.state import OperationKind
@@ -166,13 +167,13 @@ def begin_reembedding(params: dict[str, Any], run_id: str) -> str:
 def plan_backfill(tag: str) -> list[list[str]]:
     """Return the batches of documents to bring into the new version, one for each mapped index."""
     with connections.runtime() as runtime:
-        return reembedding.plan(runtime, tag)
+        return backfilling.plan(runtime, tag)
 
 
 def backfill(tag: str, version: str, batch: Sequence[str]) -> None:
     """Bring one batch of documents into the version that is being built."""
     with connections.runtime() as runtime:
-        reembedding.backfill(runtime, tag, version, batch)
+        backfilling.backfill(runtime, tag, version, batch)
 
 
 def complete_reembedding(tag: str, version: str, run_id: str) -> dict[str, Any]:

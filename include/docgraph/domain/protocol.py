@@ -6,6 +6,7 @@ each decision is made atomic is said where it is used (`stores/graph`, `stores/v
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +23,33 @@ class Attempt:
     fence: int
     version: int
     base_generation: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StagedAttempt:
+    """What an attempt hands to its commit: who it is, and the names of the embedding versions in which it has staged.
+
+    The generation that it was computed against is the plan's, and is not written down twice.
+    """
+
+    owner: str
+    fence: int
+    versions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, attempt: Attempt, versions: Sequence[str]) -> StagedAttempt:
+        """Return what is handed on of an attempt."""
+        return cls(attempt.owner, attempt.fence, tuple(versions))
+
+    def as_json(self) -> str:
+        """Return the form in which a checkpoint keeps it."""
+        return json.dumps({"owner": self.owner, "fence": self.fence, "versions": self.versions})
+
+    @classmethod
+    def from_json(cls, text: str) -> StagedAttempt:
+        """Read what `as_json` wrote."""
+        fields = json.loads(text)
+        return cls(fields["owner"], fields["fence"], tuple(fields["versions"]))
 
 
 class CommitDecision(StrEnum):

@@ -105,6 +105,7 @@ def run_stage(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str])
         else:
             for work in works:
                 _run_one(work, MODULES[stage])
+                work.forget()
     except WorldError as error:
         for work in works:
             runtime.state.jobs.note_error(work.job_id, run_id, f"{stage}: {error}")
@@ -188,11 +189,11 @@ def _redo_up_to(work: Work) -> None:
             again = replace(work, stage=earlier)
             module = MODULES[earlier]
             checkpoint: Checkpoint = module.run(again, module.fingerprint_of(again))
-            work.runtime.state.jobs.set_checkpoint(work.job_id, earlier, checkpoint)
+            work.set_checkpoint(earlier, checkpoint)
 
 
 def _is_done(work: Work, fingerprint: str) -> bool:
-    found = work.runtime.state.jobs.checkpoint(work.job_id, work.stage)
+    found = work.checkpoint_or_none(work.stage)
     if found is None or found.fingerprint != fingerprint:
         return False
     return not found.artifact or work.runtime.artifacts.has(found.artifact)
@@ -200,7 +201,7 @@ def _is_done(work: Work, fingerprint: str) -> bool:
 
 def _announce(work: Work, checkpoint: Checkpoint) -> None:
     failpoint(f"{work.stage}.before_announce")
-    work.runtime.state.jobs.set_checkpoint(work.job_id, work.stage, checkpoint)
+    work.set_checkpoint(work.stage, checkpoint)
     # A job's last event says how it ended: after it there is nothing to say about a stage.
     if work.stage != reconcile.NAME:
         unit = checkpoint.extra.get("unit", "")

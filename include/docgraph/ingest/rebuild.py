@@ -17,7 +17,7 @@ from docgraph.domain.protocol import Attempt, CommitDecision
 from docgraph.extraction import extract
 from docgraph.ingest.stages.build_graph import document_properties, section_rows
 from docgraph.ingest.work import extract_options, parse_options, pipeline_version, target_versions
-from docgraph.integrity.repair import stage_sections
+from docgraph.integrity.staging import VectorStager
 from docgraph.runtime.connections import Runtime
 
 MAX_ROUNDS = 8
@@ -107,7 +107,8 @@ def _from_snapshot(runtime: Runtime, document: Committed, attempt: Attempt, base
     added = set(difference.added)
     versions = target_versions(runtime, base["tag"])
     for version in versions:
-        stage_sections(runtime, version, attempt, base["tag"], [s for s in parsed.sections if s.section_id in added])
+        stager = VectorStager(runtime, version)
+        stager.stage(attempt, base["tag"], [s for s in parsed.sections if s.section_id in added])
     rows = section_rows(parsed, extraction, set(target))
     mentioned = {entity for row in rows for entity, _ in row.mentions}
     return {

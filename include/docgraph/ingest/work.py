@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -29,6 +29,15 @@ class JobLostError(Exception):
     """The job was cancelled, or another run has taken it over: stop working on it, change nothing more."""
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What a task has read of one job: checkpoints change only by its own hand, artifacts never."""
+
+    checkpoints: dict[str, Checkpoint] | None = None
+    versions: list[EmbeddingVersion] | None = None
+    artifacts: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One job inside one stage of one run."""
@@ -37,6 +46,7 @@ class Work:
     state: JobState
     run_id: str
     stage: str
+    _memory: _Memory = field(default_factory=_Memory, repr=False, compare=False)
 
     @property
     def job(self) -> Job:
@@ -80,14 +90,48 @@ class Work:
         Raises:
             LookupError: the stage never ran for this job (Airflow's order makes that a lost Redis).
         """
-        found = self.runtime.state.jobs.checkpoint(self.job_id, stage)
+        found = self.checkpoint_or_none(stage)
         if found is None:
             raise LookupError(f"Job {self.job_id} has no checkpoint of {stage}; resume the job.")
         return found
 
+    def checkpoint_or_none(self, stage: str) -> Checkpoint | None:
+        """Return the checkpoint of a stage, None where it has not been done for this job; Redis is asked once a task."""
+        if self._memory.checkpoints is None:
+            self._memory.checkpoints = self.runtime.state.jobs.checkpoints(self.job_id)
+        return self._memory.checkpoints.get(stage)
+
+    def set_checkpoint(self, stage: str, checkpoint: Checkpoint) -> None:
+        """Record that a stage is done for this job."""
+        self.runtime.state.jobs.set_checkpoint(self.job_id, stage, checkpoint)
+        if self._memory.checkpoints is not None:
+            self._memory.checkpoints[stage] = checkpoint
+
     def load(self, stage: str, kind: type[T]) -> T:
-        """Return the typed artifact that an earlier stage left."""
-        return load_artifact(self.runtime, self.checkpoint(stage).artifact, kind)
+        """Return the typed artifact that an earlier stage left; it is read once a task.
+
+        Raises:
+            ArtifactDamagedError: it is not there, or not what was stored.
+        """
+        reference = self.checkpoint(stage).artifact
+        if reference not in self._memory.artifacts:
+            self._memory.artifacts[reference] = load_artifact(self.runtime, reference, kind)
+        found: T = self._memory.artifacts[reference]
+        return found
+
+    def target_versions(self) -> list[EmbeddingVersion]:
+        """Return the embedding versions that a commit must have vectors in, as they were when the task first asked.
+
+        The commit asks again, under the dataset's lock.
+        """
+        if self._memory.versions is None:
+            self._memory.versions = target_versions(self.runtime, self.job.tag)
+        return self._memory.versions
+
+    def forget(self) -> None:
+        """Let go of what was read: the task has other documents to work on."""
+        self._memory.checkpoints = self._memory.versions = None
+        self._memory.artifacts.clear()
 
 
 def load_artifact(runtime: Runtime, reference: str, kind: type[T]) -> T:

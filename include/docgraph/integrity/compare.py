@@ -232,9 +232,7 @@ def look(
 
 
 def _retrieve(runtime: Runtime, version: EmbeddingVersion, section_ids: Sequence[str]) -> dict[str, StoredPoint]:
-    if not section_ids or not runtime.vectors.exists(version):
-        return {}
-    return runtime.vectors.retrieve(version, section_ids)
+    return runtime.vectors.retrieve(version, section_ids) if section_ids else {}
 
 
 def points_of(
@@ -242,9 +240,8 @@ def points_of(
 ) -> dict[str, list[StoredPoint]]:
     """Return the points of each of the documents, their vectors already examined; none where there is no collection."""
     points: dict[str, list[StoredPoint]] = {i: [] for i in document_ids}
-    if runtime.vectors.exists(version):
-        for point in runtime.vectors.scroll(version, document_ids=list(document_ids), with_vectors=with_vectors):
-            points[point.document_id].append(examined(point))
+    for point in runtime.vectors.scroll(version, document_ids=list(document_ids), with_vectors=with_vectors):
+        points[point.document_id].append(examined(point))
     return points
 
 
@@ -390,8 +387,7 @@ def _add_foreign_vectors(
 def _points_of_dataset(
     runtime: Runtime, version: EmbeddingVersion, tag: str, with_vectors: bool
 ) -> Iterator[StoredPoint]:
-    if runtime.vectors.exists(version):
-        yield from map(examined, runtime.vectors.scroll(version, tag=tag, with_vectors=with_vectors))
+    return map(examined, runtime.vectors.scroll(version, tag=tag, with_vectors=with_vectors))
 
 
 def other_versions(runtime: Runtime, version: EmbeddingVersion, tag: str) -> list[EmbeddingVersion]:

@@ -52,8 +52,6 @@ def recompute(
     The points are those of the embedder's version.
     """
     found, version = Recomputed(), embedder.version
-    if not vectors.exists(version):
-        return found
     for start in range(0, len(section_ids), _AT_ONCE):
         ids = section_ids[start : start + _AT_ONCE]
         points = vectors.retrieve(version, ids, with_vectors=True)

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from docgraph.domain.documents import EmbeddingVersion, Point, Section
+from docgraph.domain.documents import EmbeddingVersion, Section
 from docgraph.domain.errors import StaleAttemptError, WorldError
-from docgraph.domain.identity import text_hash, vector_hash
 from docgraph.domain.protocol import Attempt, CommitDecision, may_sweep
 from docgraph.integrity.compare import Comparison, compare_one, look
-from docgraph.model_servers.client import Vectors
+from docgraph.integrity.staging import VectorStager
 from docgraph.runtime.connections import Runtime
 
 logger = logging.getLogger(__name__)
 #: How often a repair starts again because somebody committed in between.
 MAX_ROUNDS = 8
-#: No vectors that were made already.
-NOTHING: Mapping[str, Vectors] = MappingProxyType({})
 
 
 def verify_generation(runtime: Runtime, version: EmbeddingVersion, document_id: str, attempt: Attempt) -> None:
@@ -46,7 +42,7 @@ def verify_generation(runtime: Runtime, version: EmbeddingVersion, document_id: 
         len(found.mismatched),
     )
     if not found.mismatched:
-        stage_from_graph(runtime, version, attempt, found.missing)
+        stage_from_graph(runtime, version, attempt, found.missing, from_journal=True)
         again = _compare(runtime, version, document_id, attempt)
         if again is None or not (again.missing or again.mismatched):
             return
@@ -75,7 +71,7 @@ def repair_document(
     tag: str = "",
     others: Sequence[EmbeddingVersion] = (),
     foreign: Collection[str] = (),
-    vectors: Mapping[str, Vectors] = NOTHING,
+    from_journal: bool = False,
 ) -> Mended:
     """Make one document's points equal its generation, garbage of attempts that never committed included.
 
@@ -83,7 +79,7 @@ def repair_document(
     are the document's points in `others`, embedding versions that its dataset does not use. A section whose node is
     broken in the graph has no text to embed: that is not mended here. `tag` is for a document that the graph does not know.
     The vectors of the sections in `foreign` are computed again although their hashes are sound.
-    `vectors`, by section id, are those that were made already.
+    `from_journal` takes vectors that the journal has, from whoever has just made them; otherwise all are embedded anew.
 
     Raises:
         StaleAttemptError: others kept committing; ask again.
@@ -111,7 +107,10 @@ def repair_document(
         )
         if result.decision is not CommitDecision.COMMIT:
             continue
-        stage_from_graph(runtime, version, attempt, wrong, vectors)
+        if doubted:
+            # What the journal has of this document was made by whatever made these.
+            runtime.journal.discard(version.name, document_id)
+        stage_from_graph(runtime, version, attempt, wrong, from_journal=from_journal)
         if may_sweep(runtime.graph.committed(document_id), fence, attempt.owner):
             runtime.vectors.sweep(version, document_id, fence, document.generation)
             for other in others:
@@ -139,48 +138,19 @@ def stage_from_graph(
     version: EmbeddingVersion,
     attempt: Attempt,
     section_ids: Sequence[str],
-    vectors: Mapping[str, Vectors] = NOTHING,
+    *,
+    from_journal: bool,
 ) -> None:
-    """Embed sections from their text in the graph and upsert them, conditionally, under the attempt's fence."""
+    """Stage sections from their text in the graph under the attempt's fence.
+
+    `from_journal` takes the vectors that the journal has; otherwise all are embedded anew, because what is wrong with a point
+    may be its vector.
+    """
     found = runtime.graph.sections(sorted(set(section_ids))).values()
+    anew = frozenset() if from_journal else frozenset(section_ids)
     for tag in sorted({section.tag for section in found}):
         sections = [Section(s.section_id, s.heading_path, s.text, s.occurrence) for s in found if s.tag == tag]
-        stage_sections(runtime, version, attempt, tag, sections, vectors)
-
-
-def stage_sections(
-    runtime: Runtime,
-    version: EmbeddingVersion,
-    attempt: Attempt,
-    tag: str,
-    sections: Sequence[Section],
-    vectors: Mapping[str, Vectors] = NOTHING,
-) -> None:
-    """Embed the sections that are not in `vectors`, and upsert all, conditionally, under the attempt's fence.
-
-    Texts of like length go together.
-    """
-    size = runtime.config.pipeline.embed_batch
-    embedder = runtime.embedder.serving(version.name)
-    ordered = sorted(sections, key=lambda section: (len(section.text), section.section_id))
-    for start in range(0, len(ordered), size):
-        batch = ordered[start : start + size]
-        missing = [section for section in batch if section.section_id not in vectors]
-        made = embedder.embed([section.embedded_text for section in missing])
-        fresh = {section.section_id: vector for section, vector in zip(missing, made, strict=True)}
-        points = [
-            Point(
-                section_id=section.section_id,
-                document_id=attempt.document_id,
-                tag=tag,
-                vector=vector.tolist(),
-                text_hash=text_hash(section.heading_path, section.text),
-                vector_hash=vector_hash(vector.tolist()),
-            )
-            for section in batch
-            for vector in [fresh[section.section_id] if section.section_id in fresh else vectors[section.section_id]]
-        ]
-        runtime.vectors.stage(version, points, attempt.fence)
+        VectorStager(runtime, version).stage(attempt, tag, sections, anew=anew)
 
 
 def _compare(runtime: Runtime, version: EmbeddingVersion, document_id: str, attempt: Attempt) -> Comparison | None:

@@ -20,6 +20,7 @@ from docgraph.retrieval import Answer, UnknownDatasetError, search
 from docgraph.retrieval.search import readers_version
 from docgraph.runtime.config import IngestConfig
 from docgraph.stores.graph import GraphStore
+from docgraph.stores.graph.reading import SectionText
 from docgraph.stores.vectors import VectorStore
 
 #: Two texts about foreign things, to see that the embedder tells them apart.
@@ -61,9 +62,10 @@ def judge(
     if version is not None:
         foreign = embedder.serving(version.name).embed(FOREIGN_TEXTS)
         reasons += checks.check_vectors([[float(x) for x in vector] for vector in foreign])
-    points = vectors.count(version, tag) if version is not None and vectors.exists(version) else 0
+    points = vectors.count(version, tag) if version is not None else 0
     # A deletion between the two counts is no deficit: after the second look at the graph it shows there too.
-    drift = _with_counts(drift, min(numbers["sections"], graph.counts(tag)["sections"]), points)
+    if drift is not None and drift.scope != "dataset":
+        drift = _with_counts(drift, min(numbers["sections"], graph.counts(tag)["sections"]), points)
     if numbers["documents"]:
         reasons += checks.check_drift(tag, drift, limits)
     reasons += checks.check_jobs(tag, jobs, _live(graph, jobs), numbers["documents"], limits)
@@ -71,11 +73,15 @@ def judge(
     if version is not None and numbers["documents"]:
         words = graph.fulltext_count(tag)
         reasons += checks.check_fulltext(tag, words)
-        sample = _sample(graph, tag, changed)
-        reasons += checks.check_recomputed(tag, recompute(graph, vectors, embedder.serving(version.name), sample))
+        tried = candidates(graph, tag, changed, max(RECOMPUTED, limits.probes))
+        reasons += checks.check_recomputed(
+            tag, recompute(graph, vectors, embedder.serving(version.name), _sample(tried))
+        )
         # Without one of its two arms nothing can be asked, and that one is away is said already.
-        if (words is None or words.online) and vectors.exists(version):
-            queries, unasked = _ask(tag, graph, vectors, embedder, config, changed, embedding_version)
+        if (words is None or words.online) and (points or vectors.exists(version)):
+            queries, unasked = _ask(
+                tag, graph, vectors, embedder, config, _to_ask_for(tried, changed, limits.probes), embedding_version
+            )
             reasons += unasked
             reasons += [reason for result in queries for reason in checks.check_query(tag, result, limits)]
     # Where each id was compared, the totals are of one moment, without what was staged.
@@ -116,14 +122,12 @@ def _version(
         return None, []
 
 
-def _with_counts(drift: Drift | None, sections: int, points: int) -> Drift | None:
+def _with_counts(drift: Drift, sections: int, points: int) -> Drift:
     """Widen what was compared for some documents by the counts of the whole dataset.
 
     Only a deficit shows by count: a surplus may be staged points of work in progress, which are no drift; strays
     outside the run are found by the audit.
     """
-    if drift is None or drift.scope == "dataset":
-        return drift
     return replace(drift, graph_total=sections, vector_total=points)
 
 
@@ -131,14 +135,20 @@ def _live(graph: GraphStore, jobs: Sequence[JobState]) -> set[str]:
     return set(graph.documents(sorted({state.document_id for state in jobs})))
 
 
-def _sample(graph: GraphStore, tag: str, changed: Sequence[str]) -> list[str]:
+def _to_ask_for(tried: Sequence[SectionText], changed: Sequence[str], probes: int) -> list[SectionText]:
+    """Choose the sections that probes are made from: those that the run changed where they are enough."""
+    wanted = set(changed)
+    own = [section for section in tried if section.section_id in wanted]
+    return own if len(own) >= probes else list(tried)
+
+
+def _sample(tried: Sequence[SectionText]) -> list[str]:
     """Choose the sections whose vectors are computed again: of those that the run changed, else of the dataset's.
 
     The longest ones are among them, because a text that the model cuts is a long one.
     """
-    members = candidates(graph, tag, changed, RECOMPUTED)
-    longest = sorted(members, key=lambda s: (-len(s.text), s.section_id))[:LONGEST]
-    return [s.section_id for s in {s.section_id: s for s in (*longest, *members)}.values()][:RECOMPUTED]
+    longest = sorted(tried, key=lambda s: (-len(s.text), s.section_id))[:LONGEST]
+    return [s.section_id for s in {s.section_id: s for s in (*longest, *tried)}.values()][:RECOMPUTED]
 
 
 def _ask(
@@ -147,14 +157,14 @@ def _ask(
     vectors: VectorStore,
     embedder: EmbeddingServers,
     config: IngestConfig,
-    changed: Sequence[str],
+    tried: Sequence[SectionText],
     embedding_version: str | None,
 ) -> tuple[list[QueryResult], list[Reason]]:
     """Put the configured questions, and probes up to the number that a report shows at least."""
     limits = config.verdict
     configured = config.dataset(tag).sample_queries
     wanted = max(0, limits.probes - len(configured))
-    probes = make_probes(graph, tag, changed, wanted) if wanted else []
+    probes = make_probes(tried, wanted)
     depth = max(PROBE_DEPTH, limits.probe_top)
     results: list[QueryResult] = []
     reasons: list[Reason] = []

@@ -96,9 +96,9 @@ def came_back(probe: Probe, hits: Sequence[SectionText], top: int, depth: int) -
     return len(hits) >= depth
 
 
-def make_probes(graph: GraphStore, tag: str, changed: Sequence[str], count: int) -> list[Probe]:
-    """Make up to `count` probes from what a run changed, or, where it changed nothing, from the dataset's sections."""
-    chosen = choose(candidates(graph, tag, changed, count), count)
+def make_probes(sections: Sequence[SectionText], count: int) -> list[Probe]:
+    """Make up to `count` probes from the sections that a dataset is tried by."""
+    chosen = choose(sections, count)
     return [Probe(probe_text(s.heading_path, s.text), s.section_id, s.text_hash) for s in chosen]
 
 

@@ -85,7 +85,6 @@ def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState]) -> Drift | None
     except EmbeddingVersionError as error:
         logger.warning("graph and vectors are not compared: %s", error)
         return None
-    runtime.vectors.ensure(version)
     documents = list(dict.fromkeys(state.document_id for state in jobs if state.document_id))
     run = compare_documents(runtime, version, documents)
     if runtime.graph.counts(tag)["sections"] > runtime.config.verdict.full_compare_sections:

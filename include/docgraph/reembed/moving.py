@@ -12,17 +12,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from docgraph.domain.documents import EmbeddingVersion, embedded_text
+from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import (
-    ConfigurationError,
     DatasetVersionsError,
-    DocgraphError,
     EmbeddingVersionError,
     ReembeddingRefusedError,
     StoreUnavailableError,
@@ -30,26 +25,17 @@ from docgraph.domain.errors import (
 from docgraph.domain.jobs import now
 from docgraph.domain.verdict import Reason, ReasonCode, Verdict
 from docgraph.domain.versions import DatasetVersions
-from docgraph.integrity.compare import Comparison, compare_dataset, look
+from docgraph.integrity.compare import Comparison, compare_dataset
 from docgraph.integrity.repair import repair_document
-from docgraph.model_servers import Embedder, EmbeddingInputError
-from docgraph.model_servers.client import Vectors
 from docgraph.readiness.judgement import drift_of, judge
 from docgraph.readiness.publishing import publish_audit
-from docgraph.retrieval import UnknownDatasetError
+from docgraph.reembed.backfilling import backfill, plan
+from docgraph.reembed.versions import is_current, noting, versions_of
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
-from docgraph.stores.graph.reading import SectionText
 
 logger = logging.getLogger(__name__)
 REEMBED_DAG = "reembed_dataset"
-#: Sections of a mapped batch, at least; and batches at most, below Airflow's limit of mapped indexes.
-BATCH_SECTIONS = 1000
-MAX_BATCHES = 500
-#: Sections that are embedded before their documents are staged: enough to fill batches across small documents.
-GROUP_SECTIONS = 512
-#: Documents looked at with one question.
-GROUP_DOCUMENTS = 50
 #: How often a comparison may find something, which is mended, before the move is refused.
 COMPARISONS = 4
 
@@ -76,7 +62,7 @@ def target(runtime: Runtime, tag: str, to: str | None = None) -> EmbeddingVersio
         EmbeddingVersionError: no embedding server makes it.
         StoreUnavailableError: Neo4j or an embedding server can't be reached.
     """
-    versions = _versions(runtime, tag)
+    versions = versions_of(runtime, tag)
     name = to or versions.building or _other_served(runtime, tag, versions)
     versions.build(name)
     return runtime.embedder.serving(name).version
@@ -97,48 +83,6 @@ def begin(runtime: Runtime, tag: str, to: str | None = None, *, run_id: str = ""
     return version.name
 
 
-def plan(runtime: Runtime, tag: str) -> list[list[str]]:
-    """Cut the dataset's documents into batches of about equally many sections; what a batch need not do it finds out itself."""
-    documents = [row for row in runtime.graph.documents_of(tag) if row["sections"]]
-    size = max(BATCH_SECTIONS, -(-sum(row["sections"] for row in documents) // MAX_BATCHES))
-    batches: list[list[str]] = []
-    room = 0
-    for row in documents:
-        if room <= 0:
-            batches.append([])
-            room = size
-        batches[-1].append(row["document_id"])
-        room -= row["sections"]
-    return batches
-
-
-def backfill(runtime: Runtime, tag: str, name: str, document_ids: Sequence[str]) -> int:
-    """Bring the sections of these documents into the version that is being built; returns how many texts were embedded.
-
-    Each batch of texts is durable before the next: a killed call, repeated, embeds what the journal and Qdrant lack.
-
-    Raises:
-        DatasetVersionsError: the version is not being built (any more).
-        ConfigurationError: a text is longer than the new model reads.
-        WorldError: a store or the embedding server failed; call again.
-    """
-    embedded = 0
-    with _noting(runtime, tag, "backfill"):
-        embedder = runtime.embedder.serving(name)
-        runtime.vectors.ensure(embedder.version)
-        for start in range(0, len(document_ids), GROUP_DOCUMENTS):
-            for group in _groups(runtime, embedder.version, document_ids[start : start + GROUP_DOCUMENTS]):
-                if _is_current(runtime, tag, name):
-                    return embedded
-                vectors, made = _embed(runtime, embedder, group)
-                embedded += made
-                for document_id in group:
-                    repair_document(runtime, embedder.version, document_id, tag=tag, vectors=vectors)
-                    runtime.journal.discard(name, document_id)
-                failpoint("reembed.after_group")
-    return embedded
-
-
 def complete(runtime: Runtime, tag: str, name: str, *, run_id: str = "") -> Reembedded:
     """Compare the version that was built with the graph in full, ask it probes, and give it to readers in one transaction.
 
@@ -151,9 +95,9 @@ def complete(runtime: Runtime, tag: str, name: str, *, run_id: str = "") -> Reem
         WorldError: a store or an embedding server failed; call again.
     """
     started = time.monotonic()
-    with _noting(runtime, tag, "compare"):
+    with noting(runtime, tag, "compare"):
         version = runtime.embedder.serving(name).version
-        is_switched = _is_current(runtime, tag, name)
+        is_switched = is_current(runtime, tag, name)
         comparison = _compare(runtime, version, tag)
         if not is_switched:
             runtime.state.reembeddings.note(tag, {"step": "probes"})
@@ -190,7 +134,7 @@ def abandon(runtime: Runtime, tag: str) -> str:
         DatasetVersionsError: nothing is being built.
         StoreUnavailableError: a store can't be reached; repeated, or by `retire`, it is finished.
     """
-    name = _versions(runtime, tag).building
+    name = versions_of(runtime, tag).building
     if name is None:
         raise DatasetVersionsError(f"No embedding version is being built for the dataset {tag!r}.")
     runtime.graph.change_versions(tag, lambda versions: versions.abandon(name))
@@ -209,7 +153,7 @@ def retire(runtime: Runtime, tag: str, name: str) -> int:
         DatasetVersionsError: readers use the version, or it is being built, or the dataset never had it.
         StoreUnavailableError: a store can't be reached; repeated, it is finished.
     """
-    _versions(runtime, tag)
+    versions_of(runtime, tag)
     runtime.graph.change_versions(tag, lambda versions: versions.retire(name))
     return _delete(runtime, tag, name)
 
@@ -221,7 +165,7 @@ def status(runtime: Runtime, tag: str) -> dict[str, Any]:
         UnknownDatasetError: nothing was ever ingested under the tag.
         StoreUnavailableError: a store can't be reached.
     """
-    versions = _versions(runtime, tag)
+    versions = versions_of(runtime, tag)
     try:
         models = {version.name: version.model for version in runtime.embedder.served()}
     except StoreUnavailableError as error:
@@ -243,23 +187,6 @@ def status(runtime: Runtime, tag: str) -> dict[str, Any]:
     }
 
 
-def _versions(runtime: Runtime, tag: str) -> DatasetVersions:
-    versions = runtime.graph.dataset_versions(tag)
-    if versions is None:
-        raise UnknownDatasetError(f"No dataset has the tag {tag!r}; `ingestctl datasets` lists them.")
-    return versions
-
-
-def _is_current(runtime: Runtime, tag: str, name: str) -> bool:
-    """Whether readers have the version already; else it is being built.
-
-    Raises:
-        DatasetVersionsError: it is neither.
-    """
-    versions = _versions(runtime, tag)
-    return versions.switch(name).current == versions.current
-
-
 def _other_served(runtime: Runtime, tag: str, versions: DatasetVersions) -> str:
     served = [each.name for each in runtime.embedder.served() if each.name != versions.current]
     others = [name for name in served if name not in versions.kept]
@@ -279,74 +206,6 @@ def _other_served(runtime: Runtime, tag: str, versions: DatasetVersions) -> str:
     )
 
 
-@contextmanager
-def _noting(runtime: Runtime, tag: str, step: str) -> Iterator[None]:
-    """Note the step, and what it failed with, for whoever waits."""
-    runtime.state.reembeddings.note(tag, {"step": step, "error": ""})
-    try:
-        yield
-    except DocgraphError as error:
-        runtime.state.reembeddings.note(tag, {"error": str(error)})
-        raise
-
-
-def _groups(
-    runtime: Runtime, version: EmbeddingVersion, document_ids: Sequence[str]
-) -> Iterator[dict[str, list[SectionText]]]:
-    """Yield the documents that the version lacks sections of, with these, a group having enough of them to fill batches.
-
-    One that was committed meanwhile is among them: what was seen of it may be wrong. The others are left alone, and their
-    attempts undisturbed.
-    """
-    group: dict[str, list[SectionText]] = {}
-    for document_id, seen in look(runtime, version, document_ids, with_vectors=True).items():
-        lacking = [*seen.found.missing, *seen.found.mismatched]
-        if lacking or seen.moved:
-            group[document_id] = list(runtime.graph.sections(lacking).values())
-        if sum(map(len, group.values())) >= GROUP_SECTIONS:
-            yield group
-            group = {}
-    if group:
-        yield group
-
-
-def _embed(
-    runtime: Runtime, embedder: Embedder, group: Mapping[str, Sequence[SectionText]]
-) -> tuple[dict[str, Vectors], int]:
-    """Return the vectors of a group's sections and how many were made now; batches are filled across its documents."""
-    name = embedder.version.name
-    vectors: dict[str, Vectors] = {}
-    for document_id, sections in group.items():
-        vectors |= runtime.journal.load(name, document_id, [section.section_id for section in sections])
-    missing = [each for sections in group.values() for each in sections if each.section_id not in vectors]
-    missing.sort(key=lambda section: (-len(section.text), section.section_id))
-    size = runtime.config.pipeline.embed_batch
-    for start in range(0, len(missing), size):
-        runtime.state.gate.wait()
-        batch = missing[start : start + size]
-        made = _embed_batch(embedder, batch)
-        by_document: dict[str, dict[str, Vectors]] = defaultdict(dict)
-        for section, vector in zip(batch, made, strict=True):
-            by_document[section.document_id][section.section_id] = vector
-        for document_id, rows in by_document.items():
-            runtime.journal.put(name, document_id, rows)
-            vectors |= rows
-        failpoint("reembed.after_batch")
-    return vectors, len(missing)
-
-
-def _embed_batch(embedder: Embedder, batch: Sequence[SectionText]) -> Vectors:
-    try:
-        return embedder.embed([embedded_text(section.heading_path, section.text) for section in batch])
-    except EmbeddingInputError as error:
-        section = batch[error.index]
-        raise ConfigurationError(
-            f"Section {section.section_id} ({' > '.join(section.heading_path)}) of document {section.document_id} has "
-            f"{error.tokens} tokens, and {embedder.version.model} reads {embedder.version.max_tokens}: it would be cut silently. "
-            "Choose a model that reads more; `ingestctl reembed --abort` gives this one up."
-        ) from error
-
-
 def _compare(runtime: Runtime, version: EmbeddingVersion, tag: str) -> Comparison:
     """Compare the dataset in full, vectors by hash, and mend what differs, a bounded number of times."""
     for remaining in reversed(range(COMPARISONS)):
@@ -364,7 +223,7 @@ def _refuse_unless_fit(runtime: Runtime, tag: str, name: str, comparison: Compar
 
     A dataset without documents has nothing to be asked.
     """
-    current = _versions(runtime, tag).current
+    current = versions_of(runtime, tag).current
     reasons = _reasons(runtime, tag, name, comparison)
     if comparison.is_equal and reasons and _is_served(runtime, current):
         # What the version of today doesn't answer either says nothing against the new one. The command names the question.
@@ -405,7 +264,7 @@ def _is_served(runtime: Runtime, name: str) -> bool:
 
 def _count(runtime: Runtime, tag: str, name: str) -> int:
     version = EmbeddingVersion.named(name)
-    return runtime.vectors.count(version, tag) if runtime.vectors.exists(version) else 0
+    return runtime.vectors.count(version, tag)
 
 
 def _delete(runtime: Runtime, tag: str, name: str) -> int:

@@ -25,6 +25,8 @@ R = TypeVar("R")
 
 #: Points read with one scroll request.
 SCROLL_PAGE = 2000
+#: What reading answers where the collection is missing; nothing else that is read can be.
+_NOT_FOUND = 404
 _INDEXES = {
     "tag": models.PayloadSchemaType.KEYWORD,
     "document_id": models.PayloadSchemaType.KEYWORD,
@@ -180,15 +182,20 @@ class VectorStore:
     def retrieve(
         self, version: EmbeddingVersion, section_ids: Sequence[str], *, with_vectors: bool = False
     ) -> dict[str, StoredPoint]:
-        """Return those of the points that exist, by id."""
+        """Return those of the points that exist, by id; without a collection there are none."""
         found: dict[str, StoredPoint] = {}
         for start in range(0, len(section_ids), SCROLL_PAGE):
-            records = self._client.retrieve(
-                version.collection,
-                ids=list(section_ids[start : start + SCROLL_PAGE]),
-                with_payload=True,
-                with_vectors=with_vectors,
-            )
+            try:
+                records = self._client.retrieve(
+                    version.collection,
+                    ids=list(section_ids[start : start + SCROLL_PAGE]),
+                    with_payload=True,
+                    with_vectors=with_vectors,
+                )
+            except UnexpectedResponse as error:
+                if error.status_code != _NOT_FOUND:
+                    raise
+                return {}
             found |= {str(record.id): _stored(record) for record in records}
         return found
 
@@ -201,7 +208,10 @@ class VectorStore:
         document_ids: Sequence[str] | None = None,
         with_vectors: bool = False,
     ) -> Iterator[StoredPoint]:
-        """Yield the points of a dataset, a document or several documents in the order of their ids, a page at a time."""
+        """Yield the points of a dataset, a document or several documents in the order of their ids, a page at a time.
+
+        Without a collection there are none.
+        """
         must: list[models.Condition] = []
         if tag is not None:
             must.append(_match("tag", tag))
@@ -234,20 +244,30 @@ class VectorStore:
     def _page(
         self, collection: str, condition: models.Filter, offset: Any, with_vectors: bool
     ) -> tuple[list[models.Record], Any]:
-        return self._client.scroll(
-            collection,
-            scroll_filter=condition,
-            limit=SCROLL_PAGE,
-            offset=offset,
-            with_payload=True,
-            with_vectors=with_vectors,
-        )
+        try:
+            return self._client.scroll(
+                collection,
+                scroll_filter=condition,
+                limit=SCROLL_PAGE,
+                offset=offset,
+                with_payload=True,
+                with_vectors=with_vectors,
+            )
+        except UnexpectedResponse as error:
+            if error.status_code != _NOT_FOUND:
+                raise
+            return [], None
 
     @_translated
     def count(self, version: EmbeddingVersion, tag: str) -> int:
-        """Return the exact number of the dataset's points, staged and stray ones included."""
+        """Return the exact number of the dataset's points, staged and stray ones included; 0 without a collection."""
         condition = models.Filter(must=[_match("tag", tag)])
-        return self._client.count(version.collection, count_filter=condition, exact=True).count
+        try:
+            return self._client.count(version.collection, count_filter=condition, exact=True).count
+        except UnexpectedResponse as error:
+            if error.status_code != _NOT_FOUND:
+                raise
+            return 0
 
     @_translated
     def nearest(

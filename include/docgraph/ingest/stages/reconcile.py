@@ -12,9 +12,9 @@ from docgraph.domain.documents import Committed, Difference, ParsedDocument, Pla
 from docgraph.domain.errors import StaleAttemptError
 from docgraph.domain.identity import fingerprint
 from docgraph.domain.jobs import Outcome
-from docgraph.domain.protocol import Attempt, CommitDecision, may_sweep
+from docgraph.domain.protocol import Attempt, CommitDecision, StagedAttempt, may_sweep
 from docgraph.ingest.stages.build_graph import commit_request
-from docgraph.ingest.stages.vector_upsert import begin_attempt, stage_sections
+from docgraph.ingest.stages.vector_upsert import begin_attempt, stage
 from docgraph.ingest.work import JobLostError, Work, pipeline_version, stands_already, target_versions
 from docgraph.integrity.repair import verify_generation
 from docgraph.runtime.failpoints import failpoint
@@ -39,38 +39,41 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
         StaleAttemptError: other attempts kept committing; the task is retried.
         WorldError: the points of the generation could not be made to equal it.
     """
-    staged = work.checkpoint("vector_upsert").extra
+    staged = StagedAttempt.from_json(work.checkpoint("vector_upsert").extra["staged"])
     plan = work.load("build_graph", Plan)
     attempt = Attempt(
         document_id=work.document_id,
-        owner=staged["owner"],
-        fence=int(staged["fence"]),
+        owner=staged.owner,
+        fence=staged.fence,
         version=work.job.version,
         base_generation=plan.base_generation,
     )
     before = work.runtime.graph.committed(work.document_id)
     if stands_already(work.state, before, pipeline_version(work.runtime)) and before.owner != attempt.owner:
         return _finish(work, fingerprint, Outcome.UNCHANGED, before)
-    attempt, document, previous = _commit(work, attempt, staged.get("versions", "").split())
+    attempt, document, previous = _commit(work, attempt, staged.versions, before)
     failpoint("reconcile.after_commit")
     versions = target_versions(work.runtime, work.job.tag)
     for version in versions:
-        work.runtime.vectors.ensure(version)
-        if may_sweep(work.runtime.graph.committed(work.document_id), attempt.fence, attempt.owner):
+        if version.name not in staged.versions:
+            work.runtime.vectors.ensure(version)
+        # What the transaction has written, or found of this attempt: a later attempt's points have a higher fence.
+        if may_sweep(document, attempt.fence, attempt.owner):
             work.runtime.vectors.sweep(version, work.document_id, attempt.fence, document.generation)
         failpoint("reconcile.after_sweep")
         verify_generation(work.runtime, version, work.document_id, attempt)
     return _finish(work, fingerprint, _outcome(work, previous, document), document)
 
 
-def _commit(work: Work, attempt: Attempt, staged: Sequence[str]) -> tuple[Attempt, Committed, Committed]:
+def _commit(
+    work: Work, attempt: Attempt, staged: Sequence[str], standing: Committed
+) -> tuple[Attempt, Committed, Committed]:
     """Commit, starting again as the protocol says; returns the attempt, what it committed and what stood before.
 
-    `staged` names the embedding versions in which the attempt has staged.
+    `staged` names the embedding versions in which the attempt has staged, `standing` is what was committed when it began.
     """
     for _ in range(MAX_ROUNDS):
         work.check_live()
-        standing = work.runtime.graph.committed(work.document_id)
         # The difference is made against the attempt's base, whatever stands by now: the transaction compares the two.
         request = commit_request(work, attempt, replace(standing, generation=attempt.base_generation), staged)
         failpoint("reconcile.before_commit")
@@ -85,12 +88,13 @@ def _commit(work: Work, attempt: Attempt, staged: Sequence[str]) -> tuple[Attemp
             )
             work.runtime.state.jobs.cancel(work.job_id, reason)
             raise JobLostError(work.job_id)
+        standing = result.document
         # Stale fence with older content, another base, or a version that is being built since: everything is computed
         # against what stands now, and staged again.
         attempt = begin_attempt(work, result.document.generation)
         if not work.deletes:
             target = [section.section_id for section in work.load("parse", ParsedDocument).sections]
-            staged = stage_sections(work, attempt, Difference.between(result.document.generation, target).added)
+            staged = stage(work, attempt, Difference.between(result.document.generation, target).added).versions
     raise StaleAttemptError(
         f"Other attempts at {work.job.source_uri} committed {MAX_ROUNDS} times while this one was starting again; it is retried."
     )

@@ -200,9 +200,11 @@ def _commit(tx: neo4j.ManagedTransaction, request: CommitRequest) -> CommitResul
     for chunk in _chunks(request.removed):
         _run(tx, _DROP_SECTIONS, ids=chunk)
     _write_rows(tx, request)
-    _run(tx, _PRUNE_ENTITIES, ids=sorted(freed - set(request.entities)))
+    if orphaned := sorted(freed - set(request.entities)):
+        _run(tx, _PRUNE_ENTITIES, ids=orphaned)
     linked = {link[0] for row in request.rows for link in row.links}
-    _run(tx, _PRUNE_TARGETS, ids=sorted(targets - linked - {document_id}))
+    if unlinked := sorted(targets - linked - {document_id}):
+        _run(tx, _PRUNE_TARGETS, ids=unlinked)
     written = Committed(
         document_id=document_id,
         generation=request.generation,

@@ -138,9 +138,9 @@ _DATASET_STATE = (
 )
 _COUNTS = (
     "OPTIONAL MATCH (d:Document {tag: $tag}) "
-    "RETURN count(d) AS documents, coalesce(sum(size(d.generation)), 0) AS sections"
+    "WITH count(d) AS documents, coalesce(sum(size(d.generation)), 0) AS sections "
+    "RETURN documents, sections, COUNT { (:Entity {tag: $tag}) } AS entities"
 )
-_ENTITY_COUNT = "MATCH (e:Entity {tag: $tag}) RETURN count(e) AS entities"
 _DATASETS = (
     "MATCH (s:Dataset) OPTIONAL MATCH (d:Document {tag: s.tag}) "
     "RETURN s.tag AS tag, s.embedding_version AS embedding_version, s.building AS building, "
@@ -346,8 +346,7 @@ class Reading(Base):
 
     def counts(self, tag: str) -> dict[str, int]:
         """Return the dataset's numbers of live documents, of sections in their generations, and of entities."""
-        row = self._read(_COUNTS, tag=tag)[0]
-        return {**row, **self._read(_ENTITY_COUNT, tag=tag)[0]}
+        return self._read(_COUNTS, tag=tag)[0]
 
     def datasets(self) -> list[dict[str, Any]]:
         """Return every dataset: `{tag, embedding_version, building, documents, sections}`."""

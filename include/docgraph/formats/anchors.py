@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from unicodedata import category
 
 from docgraph.formats import ruler
 
-_NOT_IN_ANCHOR = re.compile(r"[^\w\- ]+")
+#: What an anchor keeps beside hyphens and spaces, by Unicode category. Marks are no `\w` for `re`, but letters of Devanagari or Thai.
+_IN_ANCHOR = frozenset("LMN")
 _MAX_ANCHOR = 200
 #: Longer headings are cut by characters before they are measured.
 _MAX_HEADING = 1_000
@@ -25,13 +27,20 @@ class AnchorBook:
 
         An anchor that the author gave is kept as it is.
         """
-        wanted = heading if given else _NOT_IN_ANCHOR.sub("", heading.lower()).replace(" ", "-")[:_MAX_ANCHOR]
+        wanted = heading if given else _slug(heading)
         anchor = wanted
         while anchor in self._taken and not given:
             self._taken[wanted] += 1
             anchor = f"{wanted}-{self._taken[wanted]}"
         self._taken.setdefault(anchor, 0)
         return anchor
+
+
+def _slug(heading: str) -> str:
+    kept = (
+        each for each in heading.lower() if each in "- " or category(each)[0] in _IN_ANCHOR or category(each) == "Pc"
+    )
+    return "".join(kept).replace(" ", "-")[:_MAX_ANCHOR]
 
 
 def cut_heading_path(path: Sequence[str], budget: int) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from urllib.parse import unquote, urlsplit
 
 from docgraph.domain.documents import CodeBlock, Link, ParsedDocument, Place, Section
@@ -57,7 +57,7 @@ def assemble(
     Raises:
         DocumentEmptyError: the document has neither text nor headings.
     """
-    drafts = list(_drafts(text, outline, options)) or _headings_only(text, outline, options)
+    drafts = list(_drafts(text, outline, options, _opening(outline, origin)))
     if not drafts:
         raise DocumentEmptyError(
             f"{origin.source_uri} has no text to index: nothing but front matter, comments or markup. "
@@ -87,12 +87,21 @@ def _stem(source_uri: str) -> str:
     return name.rpartition(".")[0] or name or source_uri
 
 
-def _drafts(text: str, outline: Outline, options: ParseOptions) -> Iterator[_Draft]:
-    for section in outline.sections:
-        path = cut_heading_path(section.heading_path, options.heading_budget)
+def _opening(outline: Outline, origin: Origin) -> tuple[str, ...]:
+    """Return what the heading paths begin with: the front matter's title, unless a heading of the first level is the page's."""
+    title = " ".join(origin.front_matter.get("title", "").split())
+    is_stated = any(section.level == 1 and section.heading_path for section in outline.sections)
+    return (title,) if title and not is_stated else ()
+
+
+def _drafts(text: str, outline: Outline, options: ParseOptions, opening: tuple[str, ...]) -> Iterator[_Draft]:
+    for section, following in zip_longest(outline.sections, outline.sections[1:]):
+        full_path = (*opening, *section.heading_path)
+        path = cut_heading_path(full_path, options.heading_budget) if full_path else ()
         blocks = section.blocks
-        if section.heading and path and section.heading_path and path[-1] != section.heading_path[-1]:
-            # A heading that is too long for the path would be lost: it is text, too.
+        is_leaf = not blocks and not (following and following.level > section.level)
+        if section.heading and (is_leaf or path[-1:] != full_path[-1:]):
+            # Otherwise the heading would be lost: nothing below carries it, or it is too long for the path.
             blocks = [section.heading, *blocks]
         if not blocks:
             continue
@@ -100,16 +109,6 @@ def _drafts(text: str, outline: Outline, options: ParseOptions) -> Iterator[_Dra
         for number, draft in enumerate(_parts(text, blocks, options, heading_pieces)):
             start = section.start if number == 0 else draft.start
             yield _Draft(section, path, draft.text, start, draft.end)
-
-
-def _headings_only(text: str, outline: Outline, options: ParseOptions) -> list[_Draft]:
-    """Make one section of a document that has only headings: they are all that it says."""
-    headings = [section.heading for section in outline.sections if section.heading]
-    if not headings:
-        return []
-    return [
-        _Draft(outline.sections[0], (), part.text, part.start, part.end) for part in _parts(text, headings, options, 0)
-    ]
 
 
 def _parts(text: str, blocks: list[Block], options: ParseOptions, heading_pieces: int) -> Iterator[Part]:

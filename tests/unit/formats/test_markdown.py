@@ -19,12 +19,19 @@ def test_a_section_is_the_text_under_one_heading_up_to_the_next() -> None:
     assert [place.level for place in parsed.places] == [0, 1, 2, 1]
 
 
-def test_a_heading_without_text_makes_no_section() -> None:
+def test_a_heading_that_others_below_carry_in_their_path_makes_no_section() -> None:
     assert [s.heading_path for s in read("# One\n\n## Two\n\ntext\n").sections] == [("One", "Two")]
 
 
-def test_a_document_of_headings_only_is_one_section_of_them() -> None:
-    assert texts(read("# One\n\n## Two\n")) == ["# One\n\n## Two"]
+def test_a_heading_with_neither_text_nor_headings_below_is_a_section_of_itself() -> None:
+    parsed = read("# Codes\n\n## E7001 Heron lost\n\n## E7002 Heron late\n\nText.\n\n# Agenda\n")
+    assert [(s.heading_path, s.text) for s in parsed.sections] == [
+        (("Codes", "E7001 Heron lost"), "## E7001 Heron lost"),
+        (("Codes", "E7002 Heron late"), "Text."),
+        (("Agenda",), "# Agenda"),
+    ]
+    assert [place.anchor for place in parsed.places] == ["e7001-heron-lost", "e7002-heron-late", "agenda"]
+    assert [s.heading_path for s in read("# One\n\n## Two\n").sections] == [("One", "Two")]
 
 
 def test_underlined_headings_are_headings() -> None:
@@ -91,12 +98,42 @@ def test_the_title_comes_from_front_matter_then_the_first_heading_then_the_file(
     assert read("text\n", name="a%20folder/my%20page.v2.md").title == "my page.v2"
 
 
+def test_the_title_of_the_front_matter_opens_the_heading_path_where_no_heading_states_it() -> None:
+    parsed = read("---\ntitle: Quokka  gateway\n---\n\nIt forwards.\n\n## Options\n\nSet it.\n")
+    assert [s.heading_path for s in parsed.sections] == [("Quokka gateway",), ("Quokka gateway", "Options")]
+    assert [s.heading_path for s in read("---\ntitle: Front\n---\n# Head\n\nx\n").sections] == [("Head",)]
+
+
+@pytest.mark.parametrize("title", ["3.10", "No", "007", "2024-01-01", "~", "1e3", "0x1F"])
+@pytest.mark.parametrize("front", ["---\ntitle: {}\n---\n", '{{"title": "{}"}}\n', '+++\ntitle = "{}"\n+++\n'])
+def test_a_title_stays_as_it_is_written(title: str, front: str) -> None:
+    parsed = read(front.format(title) + "\nText.\n")
+    assert (parsed.title, parsed.sections[0].heading_path, texts(parsed)) == (title, (title,), ["Text."])
+
+
+def test_numbers_and_dates_of_toml_and_json_stay_as_they_are_written() -> None:
+    assert read("+++\na = 3.10\nb = 2024-05-01\n+++\n\nx\n").front_matter == {"a": "3.10", "b": "2024-05-01"}
+    assert read('{\n "a": 3.10,\n "draft": false\n}\n\nx\n').front_matter == {"a": "3.10", "draft": "false"}
+
+
+@pytest.mark.parametrize("start", ["{{< hint >}}", "{/* x */}", '{"a": 1} is an object', "{}", "{" * 5000])
+def test_braces_that_are_no_object_of_their_own_are_text(start: str) -> None:
+    parsed = read(f"{start}\n\nText.\n")
+    assert parsed.front_matter == {}
+    assert "Text." in texts(parsed)[-1]
+
+
+def test_anchors_keep_combining_marks_and_lose_spaces_that_do_not_break() -> None:
+    parsed = read("# हिन्दी सेटअप\n\nx\n\n# การติดตั้ง\n\ny\n\n# A\u203fb c! №5\n\nz\n")
+    assert [place.anchor for place in parsed.places] == ["हिन्दी-सेटअप", "การติดตั้ง", "a‿b-c-5"]
+
+
 def test_front_matter_is_flat_text_and_is_not_embedded() -> None:
     parsed = read("---\ntitle: T\ntags: [a, b]\ndate: 2024-05-01\ndraft: true\nempty:\nn: {x: é}\n---\n\n# H\n\ntext\n")
     assert parsed.front_matter == {
         "title": "T",
         "tags": '["a", "b"]',
-        "date": '"2024-05-01"',
+        "date": "2024-05-01",
         "draft": "true",
         "empty": "",
         "n": '{"x": "é"}',
@@ -109,9 +146,7 @@ def test_toml_front_matter_is_read() -> None:
     assert (parsed.title, parsed.front_matter["weight"], texts(parsed)) == ("T", "3", ["text"])
 
 
-@pytest.mark.parametrize(
-    "front", ["title: [unclosed", "a: &x [1]\nb: *x", "title: 'x", "a: " + "[" * 5000, "d: 2024-99-99"]
-)
+@pytest.mark.parametrize("front", ["title: [unclosed", "a: &x [1]\nb: *x", "title: 'x", "a: " + "[" * 5000])
 def test_front_matter_that_can_not_be_read_is_a_warning(front: str) -> None:
     parsed = read(f"---\n{front}\n---\n\n# Head\n\ntext\n")
     assert texts(parsed) == ["text"]

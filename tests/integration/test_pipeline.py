@@ -16,7 +16,7 @@ from docgraph.readiness import publishing
 from docgraph.readiness.report import read_report
 from docgraph.runtime.connections import Runtime
 from support.integration.store_service import Ingest, ingest
-from support.integration.work import ask
+from support.integration.work import ask, work_off
 
 __all__ = ["ingest"]
 
@@ -188,3 +188,24 @@ def test_a_stage_whose_jobs_redis_has_lost_is_not_called_done(runtime: Runtime) 
     lost = str(uuid.uuid4())
     with pytest.raises(JobNotFoundError, match=rf"lost 1 of the 1 jobs .*{lost}.* Send their documents again"):
         pipeline.run_stage(runtime, "parse", "run", [lost])
+
+
+@pytest.mark.task("6.4")
+def test_a_page_without_text_completes_as_empty_and_speaks_against_nothing(
+    runtime: Runtime, version: EmbeddingVersion, tag: str
+) -> None:
+    pages = {
+        f"index{n}": f"---\ntitle: Part {n}\ndescription: All pages of part {n}.\n---\n\n<Cards />\n" for n in range(3)
+    }
+    job_ids = ask(runtime, tag, {"guide": _document(12), **pages, "blank": "<!-- nothing yet -->\n"})
+    published = publishing.publish(runtime, work_off(runtime, tag, job_ids), tag)
+    states = runtime.state.jobs.get_many(job_ids)
+    assert [state.status for state in states] == [JobStatus.COMPLETED] * 5, [state.error for state in states]
+    assert sorted(state.outcome for state in states) == ["created", "empty", "empty", "empty", "empty"]
+    report = read_report(runtime.reports, published.report_id)
+    assert (report["counts"]["empty"], report["counts"]["failed"], report["ready_for_queries"]) == (4, 0, True)
+    assert runtime.graph.counts(tag)["sections"] == 12 + 3
+    assert _is_in_step(runtime, version, tag)
+    again = runtime.state.jobs.get_many(ask(runtime, tag, {"index0": pages["index0"]}))
+    work_off(runtime, tag)
+    assert [state.outcome for state in runtime.state.jobs.get_many([s.job.job_id for s in again])] == ["unchanged"]

@@ -77,6 +77,8 @@ class ParsedDocument:
     warnings: tuple[str, ...] = ()
     #: Name of the format that it was read as.
     format: str = ""
+    #: It has no text of its own; its one section, if any, is what its front matter says.
+    empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

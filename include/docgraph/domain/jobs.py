@@ -38,6 +38,8 @@ class Outcome(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
+    #: The document has no text: an index page that holds front matter or a component. No failure.
+    EMPTY = "empty"
     DELETED = "deleted"
 
 

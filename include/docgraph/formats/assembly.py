@@ -54,15 +54,21 @@ def assemble(
 ) -> ParsedDocument:
     """Make the parsed document.
 
+    A document without text (an index page that holds front matter or a component) is `empty`: what there is of title and
+    description is its one section.
+
     Raises:
-        DocumentEmptyError: the document has neither text nor headings.
+        DocumentEmptyError: there is nothing at all.
     """
     drafts = list(_drafts(text, outline, options, _opening(outline, origin)))
-    if not drafts:
-        raise DocumentEmptyError(
-            f"{origin.source_uri} has no text to index: nothing but front matter, comments or markup. "
-            "Add text or remove the file."
-        )
+    is_empty = not drafts
+    if is_empty:
+        drafts = _description(origin.front_matter, options)
+        if not drafts and not text.strip():
+            raise DocumentEmptyError(
+                f"{origin.source_uri} has no text to index: its reader found neither text nor headings nor a title. "
+                "Add text or remove the file."
+            )
     said = [*warnings, *outline.warnings]
     links, bad_links = _links(drafts, origin)
     said += bad_links
@@ -73,6 +79,7 @@ def assemble(
         title=origin.front_matter.get("title", "").strip() or outline.title or _stem(origin.source_uri),
         content_type=origin.format.media_type,
         format=origin.format.name,
+        empty=is_empty,
         front_matter=dict(origin.front_matter),
         sections=_named(drafts, origin.document_id),
         places=_places(text, drafts),
@@ -109,6 +116,18 @@ def _drafts(text: str, outline: Outline, options: ParseOptions, opening: tuple[s
         for number, draft in enumerate(_parts(text, blocks, options, heading_pieces)):
             start = section.start if number == 0 else draft.start
             yield _Draft(section, path, draft.text, start, draft.end)
+
+
+def _description(front_matter: Mapping[str, str], options: ParseOptions) -> list[_Draft]:
+    """Make one section of what the front matter of a document without text says to a reader."""
+    title = " ".join(front_matter.get("title", "").split())
+    text = " ".join(front_matter.get("description", "").split()) or title
+    if not text:
+        return []
+    path = cut_heading_path((title,), options.heading_budget) if title else ()
+    while not ruler.fits(text, options.section_budget - ruler.count(" > ".join(path))):
+        text = text[: len(text) * 3 // 4]
+    return [_Draft(OutlineSection(0, path, "", 0), path, text, 0, 0)]
 
 
 def _parts(text: str, blocks: list[Block], options: ParseOptions, heading_pieces: int) -> Iterator[Part]:

@@ -23,9 +23,6 @@ from support.unit.formats_samples import read
         b" \n\t\r\n",
         b"\xef\xbb\xbf",
         "\u200b\ufeff \n".encode(),
-        b"---\ntitle: x\n---\n",
-        b"<!-- only a comment -->\n",
-        b"---\n",
     ],
 )
 def test_a_document_without_text_is_empty(data: bytes) -> None:
@@ -47,6 +44,18 @@ def test_a_byte_order_mark_of_another_encoding_is_recognised(encoding: str, said
 def test_utf16_without_a_mark_is_recognised() -> None:
     with pytest.raises(DocumentEncodingError, match="looks like UTF-16 without a byte order mark"):
         read("# Title\n\nText.".encode("utf-16-le"))
+
+
+@pytest.mark.parametrize("data", [b"<!-- only a comment -->\n", b"---\n", b"---\nlayout: home\n---\n\n<Hero />\n"])
+def test_a_page_that_holds_no_text_is_empty_and_no_failure(data: bytes) -> None:
+    parsed = read(data)
+    assert (parsed.empty, parsed.sections) == (True, ())
+
+
+def test_what_the_front_matter_of_an_empty_page_says_is_its_section() -> None:
+    parsed = read(b"---\ntitle: Guides\ndescription: All guides, by task.\n---\n\n<Cards />\n")
+    assert parsed.empty
+    assert [(s.heading_path, s.text) for s in parsed.sections] == [(("Guides",), "All guides, by task.")]
 
 
 @pytest.mark.parametrize(

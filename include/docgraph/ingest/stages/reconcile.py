@@ -103,9 +103,11 @@ def _commit(
 def _outcome(work: Work, previous: Committed, document: Committed) -> Outcome:
     if work.deletes:
         return Outcome.DELETED
-    if not previous.exists and not previous.generation:
-        return Outcome.CREATED
-    return Outcome.UNCHANGED if _same_content(previous, document) else Outcome.UPDATED
+    if previous.exists and _same_content(previous, document):
+        return Outcome.UNCHANGED
+    if work.load("parse", ParsedDocument).empty:
+        return Outcome.EMPTY
+    return Outcome.UPDATED if previous.exists or previous.generation else Outcome.CREATED
 
 
 def _same_content(previous: Committed, document: Committed) -> bool:

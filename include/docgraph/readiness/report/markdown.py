@@ -86,9 +86,10 @@ def _counts(report: Mapping[str, Any]) -> str:
         ("documents created", "created"),
         ("documents updated", "updated"),
         ("documents unchanged", "unchanged"),
+        ("documents without text", "empty"),
         ("documents deleted", "deleted"),
     )
-    return "## Counts\n\n" + _table(("what", "count"), [(name, f"{counts[key]:,}") for name, key in named])
+    return "## Counts\n\n" + _table(("what", "count"), [(name, f"{counts.get(key, 0):,}") for name, key in named])
 
 
 def _drift(report: Mapping[str, Any]) -> str:

@@ -13,13 +13,13 @@ from docgraph.domain.jobs import STAGES
 
 #: Rows of a table on the page; what is left out is counted below it. The JSON has all.
 MAX_ROWS = 200
-_OUTCOMES = ("created", "updated", "unchanged", "deleted", "failed", "cancelled")
+_OUTCOMES = ("created", "updated", "unchanged", "empty", "deleted", "failed", "cancelled")
 
 
 def render_html(report: Mapping[str, Any]) -> str:
     """Return the report as a page that needs nothing else: light and dark, print, phone."""
     counts = report["counts"]
-    shares = [{"name": name, "count": counts[name]} for name in _OUTCOMES if counts[name]]
+    shares = [{"name": name, "count": counts[name]} for name in _OUTCOMES if counts.get(name)]
     total = sum(share["count"] for share in shares)
     start = 0.0
     for share in shares:

@@ -1,4 +1,4 @@
-"""Reads Markdown (CommonMark with GFM tables and strikethrough; MDX tolerated) into an outline. Renders nothing.
+"""Makes the outline of Markdown (CommonMark with GFM tables and strikethrough). Renders nothing.
 
 Blocks are found by markdown-it-py. Inline syntax is read only in headings and where a link may be, and only up to a size, because
 that is the part whose time can grow faster than the text.
@@ -10,16 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from docgraph.domain.content_types import kind_of
 from docgraph.formats.anchors import AnchorBook
-from docgraph.formats.base import Read, Source, built_in
-from docgraph.formats.decoding import decode, sniff_text
-from docgraph.formats.front_matter import read_front_matter
+from docgraph.formats.markdown.embedded_html import embedded_headings, tag_drops
+from docgraph.formats.markdown.headings import ROLE, plain, readable, split_attributes
+from docgraph.formats.markdown.masking import comment_ranges, mask
 from docgraph.formats.outline import (
     Anatomy,
     Block,
@@ -46,14 +44,8 @@ _MAX_WARNINGS = 20
 _PLAIN_LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s<>]{1,1000})\)")
 _HTML_LINK = re.compile(r"<a\s(?:[^<>]{0,300}?\s)?href\s*=\s*[\"']([^\"'<>\s]{1,1000})[\"']", re.IGNORECASE)
 _DATA_URI = re.compile(r"(data:[\w.+-]{1,40}/[\w.+-]{1,80}(?:;[\w=.-]{1,80}){0,4};base64,)[A-Za-z0-9+/=]{80,}")
-_HEADING_ATTRIBUTES = re.compile(r"\s*\{\s*:?\s*(?=[#.])(?:[^{}#]{0,100}\s)?(?:#([^\s{}]{1,200}))?[^{}]{0,200}\}\s*$")
-_MDX_STATEMENT = re.compile(
-    r"(?:import\s+[\w{*\"'][^\n]*|export\s+(?:default|const|let|var|function|async|class|\{|\*)[^\n]*)"
-)
-_MDX_COMMENT = re.compile(r"\{/\*.*?\*/\}", re.DOTALL)
+_ONE_LABEL = re.compile(r"\(([\w:.,/ -]{1,200})\)=")
 _LABEL = re.compile(r"^\([\w:.,/ -]{1,200}\)=[ \t]*$", re.MULTILINE)
-_TAGS = re.compile(r"(?:\s*</?[A-Za-z][^<>]*>)*\s*")
-_PHRASE_ATTRIBUTE = re.compile(r"=\s*(?:\"[^\"<>]*\w\s+\w[^\"<>]*\"|'[^'<>]*\w\s+\w[^'<>]*')")
 _LANGUAGE = re.compile(r"[A-Za-z][\w+#.-]*")
 _DIRECTIVE_WITH_CODE = frozenset({"code", "code-block", "code-cell", "sourcecode"})
 
@@ -80,18 +72,6 @@ def _link_parser() -> MarkdownIt:
     return _Markdown("commonmark", {"maxNesting": _MAX_NESTING}).disable(["emphasis", "newline"])
 
 
-def read(data: bytes, source: Source) -> Read:
-    """Read a Markdown document with its front matter.
-
-    Raises:
-        DocumentError: the bytes are not text in UTF-8, or there is none.
-    """
-    text = decode(data, source.uri)
-    front = read_front_matter(text)
-    mdx = urlsplit(source.uri).path.lower().endswith(".mdx")
-    return Read(text, read_markdown(text, front.end, mdx=mdx), front.values, front.warnings)
-
-
 def read_markdown(text: str, start: int, *, mdx: bool = False) -> Outline:
     """Read the outline of the Markdown in `text` from the offset `start` on.
 
@@ -111,9 +91,14 @@ class _Reader:
         self.environment: dict[str, Any] = {}
         self.tokens: list[Token] = []
         parser = _parser()
-        parser.block.parse(text[start:] if start else text, parser, self.environment, self.tokens)
+        masked = mask(text, start, mdx=mdx)
+        self.masked = masked.text
+        self.hidden = masked.drops
+        parser.block.parse(masked.text[start:], parser, self.environment, self.tokens)
         self.anchors = AnchorBook()
-        self.warnings: list[str] = []
+        self.warnings: list[str] = masked.warnings
+        #: The label that MyST gives to what follows it.
+        self.label = ""
         self.sections = [OutlineSection(0, (), "", start)]
         self.title: str | None = None
 
@@ -123,53 +108,84 @@ class _Reader:
             token = self.tokens[first]
             if token.type == "heading_open":
                 headings = self._open_section(first, headings)
+            elif token.type == "html_block":
+                headings = self._add_html(*self._range(token), headings)
             else:
                 self._add_block(first, last)
         return Outline(self.title, tuple(self.sections), tuple(self.warnings[:_MAX_WARNINGS]))
 
     def _open_section(self, index: int, above: list[tuple[int, str]]) -> list[tuple[int, str]]:
         token, inline = self.tokens[index], self.tokens[index + 1]
-        level = int(token.tag[1])
-        name, anchor = self._heading(inline)
+        name, anchor, words = self._heading(inline)
+        start, end = self._range(token)
+        path = self._begin(int(token.tag[1]), name, anchor, words, (start, end), above)
+        self.sections[-1].links.extend(self._links(inline))
+        return path
+
+    def _begin(
+        self, level: int, name: str, anchor: str, words: str, place: tuple[int, int], above: list[tuple[int, str]]
+    ) -> list[tuple[int, str]]:
+        """Begin a section; `words` is the name before its spaces were folded, from which GitHub makes the anchor."""
+        anchor, self.label = anchor or self.label, ""
         if self.title is None and level == 1 and name:
             self.title = name
         path = [(depth, heading) for depth, heading in above if depth < level]
         if name:
             path.append((level, name))
-        start, end = self._range(token)
+        start, end = place
         block = Block(start, end, partial(_sentences, self.text, start, end)) if name else None
-        section = OutlineSection(
-            level,
-            tuple(heading for _, heading in path),
-            self.anchors.take(anchor or name, given=bool(anchor)),
-            start,
-            block,
+        self.sections.append(
+            OutlineSection(
+                level,
+                tuple(heading for _, heading in path),
+                self.anchors.take(anchor or words, given=bool(anchor)),
+                start,
+                block,
+            )
         )
-        section.links.extend(self._links(inline))
-        self.sections.append(section)
         return path
 
-    def _heading(self, inline: Token) -> tuple[str, str]:
-        source = inline.content
-        attributes = _HEADING_ATTRIBUTES.search(source[-500:])
-        anchor = ""
-        if attributes:
-            anchor = attributes.group(1) or ""
-            source = source[: len(source) - len(attributes.group())]
+    def _heading(self, inline: Token) -> tuple[str, str, str]:
+        source, anchor = split_attributes(inline.content)
+        source = readable(source)
         if self._is_readable(source):
             children: list[Token] = []
             _parser().inline.parse(source, _parser(), self.environment, children)
-            source = "".join(_plain(child) for child in children)
-        return " ".join(source.split()), anchor
+            source = plain(children)
+        return " ".join(source.split()), anchor, source.strip()
+
+    def _add_html(self, start: int, end: int, above: list[tuple[int, str]]) -> list[tuple[int, str]]:
+        """Add a block of HTML: what stands between its headings is text, without tags."""
+        position = start
+        for heading in embedded_headings(self.text, start, end):
+            self._add_html_text(position, heading.start)
+            above = self._begin(
+                heading.level, heading.name, heading.anchor, heading.name, (heading.start, heading.end), above
+            )
+            position = heading.end
+        self._add_html_text(position, end)
+        return above
+
+    def _add_html_text(self, start: int, end: int) -> None:
+        start, end = trimmed(self.text, start, end)
+        drops = self._drops(start, end, [*tag_drops(self.text, start, end)])
+        if start < end and _without(self.text, start, end, drops).strip():
+            breaks = tuple(Break(match.end(), Rank.LINE) for match in re.finditer("\n", self.text[start:end]))
+            breaks = tuple(Break(start + each.offset, each.rank) for each in breaks)
+            self.sections[-1].blocks.append(Block(start, end, partial(Anatomy, breaks), drops))
+        for match in _HTML_LINK.finditer(self.text, start, end):
+            self.sections[-1].links.append(FoundLink(match.start(), match.group(1), ""))
 
     def _add_block(self, first: int, last: int) -> None:
         token = self.tokens[first]
         start, end = self._range(token)
         if start == end or token.type == "hr":
             return
-        drops = self._drops(token, start, end)
+        if label := _ONE_LABEL.fullmatch(self.text[start:end].strip()):
+            self.label = label.group(1)
+        drops = () if token.type in ("fence", "code_block") else self._drops(start, end)
         kept = self.text[start:end] if not drops else _without(self.text, start, end, drops)
-        if not kept.strip() or self._is_markup(token, kept):
+        if not kept.strip():
             return
         tokens = self.tokens[first : last + 1]
         section = self.sections[-1]
@@ -198,30 +214,22 @@ class _Reader:
             return start, start + len(self.text[start:end].rstrip())
         return trimmed(self.text, start, end)
 
-    def _is_markup(self, token: Token, kept: str) -> bool:
-        if token.type == "paragraph_open":
-            return self.mdx and bool(_MDX_STATEMENT.match(kept))
-        if token.type == "html_block":
-            return bool(_TAGS.fullmatch(kept)) and not _PHRASE_ATTRIBUTE.search(kept)
-        return False
-
-    def _drops(self, token: Token, start: int, end: int) -> tuple[Drop, ...]:
-        if token.type in ("fence", "code_block"):
-            return ()
-        drops: list[Drop] = []
+    def _drops(self, start: int, end: int, further: Sequence[Drop] = ()) -> tuple[Drop, ...]:
+        drops = [*further, *(drop for drop in self.hidden if drop.start < end and drop.end > start)]
         if self.text.find("<!--", start, end) >= 0:
             drops += [Drop(left, right) for left, right in comment_ranges(self.text, start, end)]
-        if self.mdx and self.text.find("{/*", start, end) >= 0:
-            drops += [Drop(m.start(), m.end()) for m in _MDX_COMMENT.finditer(self.text, start, end)]
         if self.text.find(")=", start, end) >= 0:
             drops += [Drop(m.start(), m.end()) for m in _LABEL.finditer(self.text, start, end)]
+        if self.text.find("}`", start, end) >= 0:
+            drops += [Drop(m.start(), m.end()) for m in ROLE.finditer(self.text, start, end)]
         if self.text.find(";base64,", start, end) >= 0:
             drops += [Drop(m.end(1), m.end(), "…") for m in _DATA_URI.finditer(self.text, start, end)]
-        drops.sort(key=lambda drop: drop.start)
+        # The widest of those that begin together, so that a comment with tags in it goes whole.
+        drops.sort(key=lambda drop: (drop.start, -drop.end))
         apart: list[Drop] = []
         for drop in drops:
-            if not apart or drop.start >= apart[-1].end:
-                apart.append(drop)
+            if drop.start >= start and (not apart or drop.start >= apart[-1].end):
+                apart.append(Drop(drop.start, min(drop.end, end), drop.replacement))
         return tuple(apart)
 
     def _is_readable(self, source: str) -> bool:
@@ -288,14 +296,6 @@ def _top_level(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
                 yield (first if token.nesting == -1 else index), index
 
 
-def _plain(token: Token) -> str:
-    if token.type == "image":
-        return token.content
-    if token.type in ("softbreak", "hardbreak"):
-        return " "
-    return "" if token.type == "html_inline" else token.content
-
-
 def _links_of(children: Sequence[Token]) -> Iterator[tuple[str, str]]:
     reference: str | None = None
     label: list[str] = []
@@ -306,33 +306,11 @@ def _links_of(children: Sequence[Token]) -> Iterator[tuple[str, str]]:
             yield reference, "".join(label)
             reference = None
         elif reference is not None:
-            label.append(_plain(child))
+            label.append(plain([child]))
         elif child.type == "html_inline":
             match = _HTML_LINK.match(child.content)
             if match:
                 yield match.group(1), ""
-
-
-def comment_ranges(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of HTML comments that don't stand in code spans; an unclosed one reaches to the end."""
-    runs = [(match.start(), len(match.group())) for match in re.finditer(r"`+", text[start:end])]
-    later: dict[int, list[int]] = {}
-    for offset, length in reversed(runs):
-        later.setdefault(length, []).append(start + offset)
-    position = start
-    for offset, length in [*((start + offset, length) for offset, length in runs), (end, 0)]:
-        if offset < position:
-            continue
-        while (opening := text.find("<!--", position, offset)) >= 0:
-            closing = text.find("-->", opening + 4, end)
-            position = end if closing < 0 else closing + 3
-            yield opening, position
-        if offset < position or not length:
-            continue
-        closers = later[length]
-        while closers and closers[-1] <= offset:
-            closers.pop()
-        position = (closers[-1] if closers else offset) + length
 
 
 def _without(text: str, start: int, end: int, drops: Sequence[Drop]) -> str:
@@ -421,6 +399,3 @@ def _table_wrapper(text: str, lines: Sequence[int], token: Token) -> Wrapper:
     first, last = token.map or (0, 0)
     start, end = trimmed(text, lines[first], lines[last])
     return Wrapper(start, end, text[lines[first] : lines[min(first + 2, last)]].strip(), "")
-
-
-FORMAT = built_in(kind_of("markdown"), 1, sniff_text, read)

@@ -1,0 +1,34 @@
+"""Markdown as people write it: CommonMark with GFM tables, and what MDX, MkDocs, MyST and site generators add to it.
+
+`masking` hides from the parser what is not Markdown (ESM, comments of MDX, mathematics, admonition lines), keeping every offset;
+`reader` makes the outline; `headings` and `links` read inline syntax where it matters. Nothing is rendered.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from docgraph.domain.content_types import kind_of
+from docgraph.formats.base import Read, Source, built_in
+from docgraph.formats.decoding import decode, sniff_text
+from docgraph.formats.front_matter import read_front_matter
+from docgraph.formats.markdown.masking import comment_ranges, is_mdx
+from docgraph.formats.markdown.reader import language_of, read_markdown
+
+__all__ = ["FORMAT", "comment_ranges", "language_of", "read", "read_markdown"]
+
+
+def read(data: bytes, source: Source) -> Read:
+    """Read a Markdown document with its front matter.
+
+    Raises:
+        DocumentError: the bytes are not text in UTF-8, or there is none.
+    """
+    text = decode(data, source.uri)
+    front = read_front_matter(text)
+    # Docusaurus reads .md as MDX: a module's imports at the top say so.
+    mdx = urlsplit(source.uri).path.lower().endswith(".mdx") or is_mdx(text, front.end)
+    return Read(text, read_markdown(text, front.end, mdx=mdx), front.values, front.warnings)
+
+
+FORMAT = built_in(kind_of("markdown"), 2, sniff_text, read)

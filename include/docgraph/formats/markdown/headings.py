@@ -1,0 +1,51 @@
+"""What a heading says and which anchor it has: attribute lists, ids in comments, tags and line breaks are no words of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from markdown_it.token import Token
+
+_VALUE = r"(?:\"[^\"{}]{0,200}\"|'[^'{}]{0,200}'|[^\s{}\"']{1,200})"
+_ATTRIBUTE = rf"(?:[#.][^\s{{}}]{{1,200}}|[\w:-]{{1,60}}={_VALUE})"
+#: Pandoc's, Python-Markdown's and kramdown's: `{#id .class key="value"}`, in any order.
+_ATTRIBUTES = re.compile(rf"\s*\{{\s*:?\s*({_ATTRIBUTE}(?:\s+{_ATTRIBUTE}){{0,20}})\s*\}}\s*$")
+_ID = re.compile(r"(?:^|\s)#([^\s{}]{1,200})")
+#: Docusaurus' `{/* #id */}`, and the bare id of others.
+_COMMENTED_ID = re.compile(r"\s*\{/\*\s*#?([\w-]{1,200})\s*\*/\}\s*$")
+_MDX_COMMENT = re.compile(r"\s*\{/\*.*?\*/\}")
+#: A role of MyST; `${HOME}` in code is none.
+ROLE = re.compile(r"(?<![\w$`{])\{[a-z][\w:.+-]{0,60}\}(?=`)")
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+def split_attributes(source: str) -> tuple[str, str]:
+    """Return a heading's source without its attributes, and the id that they give ("" if none)."""
+    tail = source[-1000:]
+    for pattern in (_ATTRIBUTES, _COMMENTED_ID):
+        found = pattern.search(tail)
+        if found:
+            given = _ID.search(found.group(1)) if pattern is _ATTRIBUTES else found
+            return source[: len(source) - len(found.group())], given.group(1) if given else ""
+    return source, ""
+
+
+def readable(source: str) -> str:
+    """Return the inline Markdown of a heading without what has no words: role names, comments of MDX."""
+    return ROLE.sub("", _MDX_COMMENT.sub("", source))
+
+
+def plain(children: Sequence[Token]) -> str:
+    """Return the words of parsed inline Markdown; a line break separates them."""
+    return "".join(_plain(child) for child in children)
+
+
+def _plain(token: Token) -> str:
+    if token.type == "image":
+        return token.content
+    if token.type in ("softbreak", "hardbreak"):
+        return " "
+    if token.type == "html_inline":
+        return " " if _BREAK.fullmatch(token.content) else ""
+    return token.content

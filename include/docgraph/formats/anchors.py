@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from unicodedata import category
+from unicodedata import category, normalize
 
 from docgraph.formats import ruler
 
@@ -19,19 +19,22 @@ ELLIPSIS = "…"
 class AnchorBook:
     """The anchors that a document has given away so far."""
 
-    def __init__(self) -> None:
-        self._taken: dict[str, int] = {}
+    def __init__(self, *, is_python: bool = False) -> None:
+        """Begin a document; `is_python`: its site is built with Python-Markdown (MkDocs), which names anchors in its own way."""
+        self._slug, self._mark = (_python_slug, "_") if is_python else (_slug, "-")
+        # Python-Markdown numbers even the first anchor that would be empty.
+        self._taken: dict[str, int] = {"": 0} if is_python else {}
 
     def take(self, heading: str, *, given: bool = False) -> str:
         """Return the anchor of the next heading: lower case, no punctuation, hyphens for spaces; repeated ones are numbered.
 
         An anchor that the author gave is kept as it is.
         """
-        wanted = heading if given else _slug(heading)
+        wanted = heading if given else self._slug(heading)
         anchor = wanted
         while anchor in self._taken and not given:
             self._taken[wanted] += 1
-            anchor = f"{wanted}-{self._taken[wanted]}"
+            anchor = f"{wanted}{self._mark}{self._taken[wanted]}"
         self._taken.setdefault(anchor, 0)
         return anchor
 
@@ -41,6 +44,11 @@ def _slug(heading: str) -> str:
         each for each in heading.lower() if each in "- " or category(each)[0] in _IN_ANCHOR or category(each) == "Pc"
     )
     return "".join(kept).replace(" ", "-")[:_MAX_ANCHOR]
+
+
+def _python_slug(heading: str) -> str:
+    plain = normalize("NFKD", heading).encode("ascii", "ignore").decode()
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain).strip().lower())[:_MAX_ANCHOR]
 
 
 def cut_heading_path(path: Sequence[str], budget: int) -> tuple[str, ...]:

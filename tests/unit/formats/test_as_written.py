@@ -179,3 +179,21 @@ def test_containers_of_vitepress_keep_their_title() -> None:
 
 def test_shortcodes_of_hugo_are_no_text() -> None:
     assert texts(read("# P\n\n{{< note >}}\n\nIt bites.\n\n{{< /note >}}\n")) == ["It bites."]
+
+
+def test_anchors_of_mkdocs_are_those_of_python_markdown() -> None:
+    parsed = read(
+        "# Día 1 - x\n\na\n\n!!! note\n\n    b\n\n## Same\n\nc\n\n## Same\n\nd\n\n## 中文\n\ne\n\n## 日本\n\nf\n"
+    )
+    assert anchors(parsed) == ["dia-1-x", "same", "same_1", "_1", "_2"]
+
+
+def test_an_attribute_without_a_value_is_no_text_of_a_heading() -> None:
+    parsed = read("# Ref\n\nx\n\n## Left { data-search-exclude }\n\ny\n\n## Set {x}\n\nz\n")
+    assert (paths(parsed)[1:], anchors(parsed)[1:]) == ([("Ref", "Left"), ("Ref", "Set {x}")], ["left", "set-x"])
+
+
+def test_options_of_a_directive_with_code_are_neither_code_nor_text() -> None:
+    parsed = read("```{code-block} python\n:linenos:\n:caption: a\nlow()\n:kept:\n```\n\n```sh\n:kept: too\n```\n")
+    assert [block.text for block in parsed.code_blocks] == ["low()\n:kept:", ":kept: too"]
+    assert texts(parsed) == ["```{code-block} python\nlow()\n:kept:\n```\n\n```sh\n:kept: too\n```"]

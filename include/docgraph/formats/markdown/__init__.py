@@ -12,8 +12,9 @@ from docgraph.domain.content_types import kind_of
 from docgraph.formats.base import Read, Source, built_in
 from docgraph.formats.decoding import decode, sniff_text
 from docgraph.formats.front_matter import read_front_matter
+from docgraph.formats.markdown.fences import language_of
 from docgraph.formats.markdown.masking import comment_ranges, is_mdx
-from docgraph.formats.markdown.reader import language_of, read_markdown
+from docgraph.formats.markdown.reader import read_markdown
 
 __all__ = ["FORMAT", "comment_ranges", "language_of", "read", "read_markdown"]
 
@@ -31,4 +32,4 @@ def read(data: bytes, source: Source) -> Read:
     return Read(text, read_markdown(text, front.end, mdx=mdx), front.values, front.warnings)
 
 
-FORMAT = built_in(kind_of("markdown"), 2, sniff_text, read)
+FORMAT = built_in(kind_of("markdown"), 3, sniff_text, read)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from markdown_it.token import Token
 
 _VALUE = r"(?:\"[^\"{}]{0,200}\"|'[^'{}]{0,200}'|[^\s{}\"']{1,200})"
-_ATTRIBUTE = rf"(?:[#.][^\s{{}}]{{1,200}}|[\w:-]{{1,60}}={_VALUE})"
+_ATTRIBUTE = rf"(?:[#.][^\s{{}}]{{1,200}}|[\w:-]{{1,60}}={_VALUE}|data-[\w-]{{1,60}})"
 #: Pandoc's, Python-Markdown's and kramdown's: `{#id .class key="value"}`, in any order.
 _ATTRIBUTES = re.compile(rf"\s*\{{\s*:?\s*({_ATTRIBUTE}(?:\s+{_ATTRIBUTE}){{0,20}})\s*\}}\s*$")
 _ID = re.compile(r"(?:^|\s)#([^\s{}]{1,200})")

@@ -51,6 +51,11 @@ def is_mdx(text: str, start: int) -> bool:
     return bool(_IMPORT.match(text, _skip_blank(text, start)))
 
 
+def is_mkdocs(text: str, start: int) -> bool:
+    """Tell whether a document has tabs or admonitions of MkDocs, whose anchors are Python-Markdown's."""
+    return _ADMONITION.search(text, start) is not None
+
+
 def mask(text: str, start: int, *, mdx: bool) -> Masked:
     """Return what to parse of `text` from the offset `start` on."""
     characters = list(text)

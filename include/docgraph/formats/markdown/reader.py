@@ -16,8 +16,9 @@ from markdown_it.token import Token
 
 from docgraph.formats.anchors import AnchorBook
 from docgraph.formats.markdown.embedded_html import embedded_headings, tag_drops
+from docgraph.formats.markdown.fences import language_of, options_of
 from docgraph.formats.markdown.headings import ROLE, plain, readable, split_attributes
-from docgraph.formats.markdown.masking import comment_ranges, mask
+from docgraph.formats.markdown.masking import comment_ranges, is_mkdocs, mask
 from docgraph.formats.outline import (
     Anatomy,
     Block,
@@ -46,8 +47,6 @@ _HTML_LINK = re.compile(r"<a\s(?:[^<>]{0,300}?\s)?href\s*=\s*[\"']([^\"'<>\s]{1,
 _DATA_URI = re.compile(r"(data:[\w.+-]{1,40}/[\w.+-]{1,80}(?:;[\w=.-]{1,80}){0,4};base64,)[A-Za-z0-9+/=]{80,}")
 _ONE_LABEL = re.compile(r"\(([\w:.,/ -]{1,200})\)=")
 _LABEL = re.compile(r"^\([\w:.,/ -]{1,200}\)=[ \t]*$", re.MULTILINE)
-_LANGUAGE = re.compile(r"[A-Za-z][\w+#.-]*")
-_DIRECTIVE_WITH_CODE = frozenset({"code", "code-block", "code-cell", "sourcecode"})
 
 
 class _Markdown(MarkdownIt):
@@ -95,7 +94,7 @@ class _Reader:
         self.masked = masked.text
         self.hidden = masked.drops
         parser.block.parse(masked.text[start:], parser, self.environment, self.tokens)
-        self.anchors = AnchorBook()
+        self.anchors = AnchorBook(is_python=is_mkdocs(text, start))
         self.warnings: list[str] = masked.warnings
         #: The label that MyST gives to what follows it.
         self.label = ""
@@ -183,7 +182,7 @@ class _Reader:
             return
         if label := _ONE_LABEL.fullmatch(self.text[start:end].strip()):
             self.label = label.group(1)
-        drops = () if token.type in ("fence", "code_block") else self._drops(start, end)
+        drops = self._option_drops(token) if token.type in ("fence", "code_block") else self._drops(start, end)
         kept = self.text[start:end] if not drops else _without(self.text, start, end, drops)
         if not kept.strip():
             return
@@ -259,6 +258,11 @@ class _Reader:
         for match in _HTML_LINK.finditer(self.text, self.lines[first], self.lines[last]):
             yield FoundLink(match.start(), match.group(1), "")
 
+    def _option_drops(self, token: Token) -> tuple[Drop, ...]:
+        first, _ = token.map or (0, 0)
+        count = options_of(token.info, token.content)
+        return (Drop(self.lines[first + 1], self.lines[first + 1 + count]),) if count else ()
+
     def _code(self, token: Token) -> Iterator[FoundCode]:
         first, last = token.map or (0, 0)
         if not _is_closed(self.text, self.lines, token):
@@ -268,7 +272,7 @@ class _Reader:
             return
         content = token.content.removesuffix("\n").split("\n")
         lines = tuple((self.lines[min(first + 1 + number, last)], line) for number, line in enumerate(content))
-        yield FoundCode(language, lines)
+        yield FoundCode(language, lines[options_of(token.info, token.content) :])
 
     def _line_number(self, line: int) -> int:
         return self.text.count("\n", 0, self.lines[line]) + 1
@@ -319,23 +323,6 @@ def _without(text: str, start: int, end: int, drops: Sequence[Drop]) -> str:
         pieces += [text[start : drop.start], drop.replacement]
         start = drop.end
     return "".join([*pieces, text[start:end]])
-
-
-def language_of(info: str) -> str | None:
-    """Return the language that a fence's info string names ("" if none), or None for a directive with prose in it."""
-    words = info.replace("{", " { ").replace("}", " } ").split()
-    if not words:
-        return ""
-    if words[0] == "{":
-        name = words[1].lstrip(".") if len(words) > 1 else ""
-        if words[1:2] and words[1].startswith("."):
-            return name.lower()
-        if name.rpartition(":")[2] not in _DIRECTIVE_WITH_CODE:
-            return None
-        rest = [word for word in words[2:] if word != "}"]
-        return rest[0].lower() if rest else ""
-    match = _LANGUAGE.match(words[0])
-    return match.group().lower() if match else ""
 
 
 def _sentences(text: str, start: int, end: int) -> Anatomy:

@@ -17,7 +17,9 @@ import httpx
 import pytest
 
 import neo4j
-from docgraph.diagnosis.explaining import LINKS, Explanation, LinkStatus, explain
+from docgraph.api.explain import LinkStatus
+from docgraph.diagnosis.chain import LINKS, Explanation
+from docgraph.diagnosis.explaining import explain
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.identity import document_id
 from docgraph.ingest import pipeline

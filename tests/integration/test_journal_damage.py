@@ -14,7 +14,7 @@ from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import STAGES
 from docgraph.ingest import pipeline
 from docgraph.runtime.connections import Runtime
-from docgraph.state.jobs import Checkpoint
+from docgraph.state.records import Checkpoint
 from support.integration.embedder_metrics import texts_computed
 from support.integration.work import ask, uri_of
 

@@ -10,7 +10,7 @@ from docgraph.domain.errors import DocumentError, SnapshotMissingError, StoreUna
 from docgraph.domain.identity import canonical_source_uri, document_id, is_tag
 from docgraph.domain.jobs import Job, Operation, new_job_id, now
 from docgraph.runtime.connections import Runtime
-from docgraph.state.jobs import Enqueued
+from docgraph.state.records import Enqueued
 
 logger = logging.getLogger(__name__)
 

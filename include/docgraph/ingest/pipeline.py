@@ -19,7 +19,7 @@ from docgraph.ingest.stages import build_graph, embed, extract, parse, reconcile
 from docgraph.ingest.work import JobLostError, Work, pipeline_version, stands_already
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
-from docgraph.state.jobs import Checkpoint
+from docgraph.state.records import Checkpoint
 
 logger = logging.getLogger(__name__)
 

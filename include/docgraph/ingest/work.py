@@ -17,7 +17,7 @@ from docgraph.formats import PARSE_VERSION, ParseOptions
 from docgraph.formats.detection import DETECTION_VERSION
 from docgraph.formats.registry import versions
 from docgraph.runtime.connections import Runtime
-from docgraph.state.jobs import Checkpoint
+from docgraph.state.records import Checkpoint
 
 T = TypeVar("T")
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from docgraph.domain.documents import EmbeddingVersion, Section
 from docgraph.domain.errors import StaleAttemptError, WorldError
 from docgraph.domain.protocol import Attempt, CommitDecision, may_sweep
-from docgraph.integrity.compare import Comparison, compare_one, look
+from docgraph.integrity.compare import look
+from docgraph.integrity.comparison import Comparison, compare_one
 from docgraph.integrity.staging import VectorStager
 from docgraph.runtime.connections import Runtime
 

@@ -20,7 +20,8 @@ from docgraph.domain.jobs import JobStatus, now
 from docgraph.domain.verdict import Verdict
 from docgraph.ingest.rebuild import rebuild_document
 from docgraph.ingest.work import target_versions
-from docgraph.integrity.compare import KINDS, Comparison, compare_dataset, compare_documents, other_versions
+from docgraph.integrity.compare import compare_dataset, compare_documents, other_versions
+from docgraph.integrity.comparison import KINDS, Comparison
 from docgraph.integrity.repair import Mended, repair_document
 from docgraph.readiness.publishing import publish_audit
 from docgraph.retrieval import UnknownDatasetError

@@ -11,7 +11,7 @@ from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import EmbeddingVersionError, ReadConflictError
 from docgraph.domain.jobs import JobState
 from docgraph.domain.verdict import Drift, QueryResult, Reason, ReasonCode, Verdict
-from docgraph.integrity.compare import Comparison
+from docgraph.integrity.comparison import Comparison
 from docgraph.integrity.recompute import recompute
 from docgraph.model_servers import EmbeddingServers
 from docgraph.readiness import checks

@@ -20,7 +20,8 @@ from docgraph.domain.verdict import Drift, Verdict
 from docgraph.ingest import pipeline
 from docgraph.ingest.airflow_api import INGEST_DAG
 from docgraph.ingest.work import pipeline_version, target_versions
-from docgraph.integrity.compare import Comparison, compare_dataset, compare_documents
+from docgraph.integrity.compare import compare_dataset, compare_documents
+from docgraph.integrity.comparison import Comparison
 from docgraph.readiness.judgement import drift_of, judge
 from docgraph.readiness.report import build_report, write_report
 from docgraph.runtime.connections import Runtime

@@ -25,7 +25,8 @@ from docgraph.domain.errors import (
 from docgraph.domain.jobs import now
 from docgraph.domain.verdict import Reason, ReasonCode, Verdict
 from docgraph.domain.versions import DatasetVersions
-from docgraph.integrity.compare import Comparison, compare_dataset
+from docgraph.integrity.compare import compare_dataset
+from docgraph.integrity.comparison import Comparison
 from docgraph.integrity.repair import repair_document
 from docgraph.readiness.judgement import drift_of, judge
 from docgraph.readiness.publishing import publish_audit

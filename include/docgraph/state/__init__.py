@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from docgraph.state.events import FROM_START, Events
 from docgraph.state.gate import Gate, GateState
-from docgraph.state.jobs import Checkpoint, Enqueued, Jobs, StreamEntry
+from docgraph.state.jobs import Jobs
 from docgraph.state.lease import Lease
 from docgraph.state.operations import OperationEvent, OperationKind, Operations, OperationState, OperationStatus
 from docgraph.state.readiness import Readiness
+from docgraph.state.records import Checkpoint, Enqueued, StreamEntry
 from docgraph.state.reembeddings import Reembeddings
 from docgraph.state.server import EVENTS_TTL_SECONDS, Server
 

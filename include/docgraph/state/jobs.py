@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict
 
-from docgraph.domain.errors import ConfigurationError, IllegalTransitionError, JobNotFoundError
+from docgraph.domain.errors import IllegalTransitionError, JobNotFoundError
 from docgraph.domain.identity import document_id, is_tag
 from docgraph.domain.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation, Outcome, new_job_id, now
 from docgraph.state import keys
+from docgraph.state.records import Checkpoint, Enqueued, StreamEntry, state_of
 from docgraph.state.server import Argument, Server
 
 #: Longest error message kept with a job, characters.
@@ -26,42 +26,6 @@ _READ_BATCH = 1_000
 _PURGE_BATCH = 500
 #: What an entry of the stream may lie ahead of the server's clock without that clock having been put back.
 _CLOCK_TOLERANCE_MS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    """What became of a request: the job that answers for it, and which job it replaced."""
-
-    job_id: str
-    version: int
-    deduplicated: bool
-    superseded: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A stage that is done for a job: what it was made from, where the artifact is, how much and how long it was."""
-
-    fingerprint: str
-    artifact: str
-    items: int = 0
-    seconds: float = 0.0
-    extra: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class StreamEntry:
-    """An entry of `ingest:jobs` that nobody has claimed; `status` is empty where the job has no state (a foreign entry)."""
-
-    entry_id: str
-    fields: dict[str, str]
-    age_seconds: float
-    status: str = ""
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether the entry was added by another program and not yet admitted or rejected."""
-        return not self.status
 
 
 class Jobs:
@@ -202,7 +166,7 @@ class Jobs:
         for start in range(0, len(wanted), _READ_BATCH):
             batch = wanted[start : start + _READ_BATCH]
             answers = self._server.call_many([("HGETALL", keys.state(job_id)) for job_id in batch])
-            states.extend(_state(answer) for answer in answers if answer.get("status"))
+            states.extend(state_of(answer) for answer in answers if answer.get("status"))
         return states
 
     def find(self, *, tag: str | None = None, status: JobStatus | None = None, limit: int = 100) -> list[JobState]:
@@ -429,46 +393,3 @@ def _flat(counts: Mapping[str, int]) -> list[Argument]:
 
 def _unknown(job_id: str) -> str:
     return f"No job has the id {job_id}; `ingestctl status` lists the jobs."
-
-
-def _state(fields: Mapping[str, Any]) -> JobState:
-    version = int(fields.get("v") or 0)
-    if version > keys.SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"Job {fields.get('job_id')} was written by a newer docgraph (schema {version}, this one reads up to "
-            f"{keys.SCHEMA_VERSION}); upgrade this process."
-        )
-    job = Job(
-        job_id=fields["job_id"],
-        source_uri=fields["source_uri"],
-        content_type=fields["content_type"],
-        checksum=fields["checksum"],
-        tag=fields["tag"],
-        created_at=fields["created_at"],
-        op=Operation(fields["op"]),
-        version=int(fields["version"]),
-        size=int(fields["size"]),
-    )
-    return JobState(
-        job=job,
-        document_id=fields["document_id"],
-        status=JobStatus(fields["status"]),
-        stage=fields.get("stage", ""),
-        outcome=fields.get("outcome", ""),
-        attempt=int(fields.get("attempt") or 1),
-        since=int(fields.get("since") or 0),
-        fence=int(fields.get("fence") or 0),
-        run_id=fields.get("run_id", ""),
-        counts={
-            name.removeprefix(keys.COUNT_FIELD_PREFIX): int(value)
-            for name, value in fields.items()
-            if name.startswith(keys.COUNT_FIELD_PREFIX)
-        },
-        queued_at=fields.get("queued_at", ""),
-        started_at=fields.get("started_at", ""),
-        finished_at=fields.get("finished_at", ""),
-        updated_at=fields.get("updated_at", ""),
-        error=fields.get("error", ""),
-        error_code=fields.get("error_code", ""),
-        report=fields.get("report", ""),
-    )

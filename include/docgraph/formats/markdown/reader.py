@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from docgraph.formats.anchors import AnchorBook
+from docgraph.formats.markdown.anatomy import anatomy, is_closed, sentences
 from docgraph.formats.markdown.embedded_html import embedded_headings, tag_drops
 from docgraph.formats.markdown.fences import language_of, options_of
 from docgraph.formats.markdown.headings import ROLE, plain, readable, split_attributes
@@ -29,11 +30,8 @@ from docgraph.formats.outline import (
     Outline,
     OutlineSection,
     Rank,
-    Wrapper,
-    earliest,
     trimmed,
 )
-from docgraph.formats.sentences import sentence_starts
 
 #: Blocks nested deeper are text of the block around them.
 _MAX_NESTING = 20
@@ -132,7 +130,7 @@ class _Reader:
         if name:
             path.append((level, name))
         start, end = place
-        block = Block(start, end, partial(_sentences, self.text, start, end)) if name else None
+        block = Block(start, end, partial(sentences, self.text, start, end)) if name else None
         self.sections.append(
             OutlineSection(
                 level,
@@ -192,7 +190,7 @@ class _Reader:
             Block(
                 start,
                 end,
-                partial(_anatomy, self.text, self.lines, tokens, start, end),
+                partial(anatomy, self.text, self.lines, tokens, start, end),
                 drops,
                 keeps_indent=token.type == "code_block",
                 leads_in=token.type == "paragraph_open" and kept.rstrip().endswith((":", ":**", ":*", ":</p>")),
@@ -265,7 +263,7 @@ class _Reader:
 
     def _code(self, token: Token) -> Iterator[FoundCode]:
         first, last = token.map or (0, 0)
-        if not _is_closed(self.text, self.lines, token):
+        if not is_closed(self.text, self.lines, token):
             self.warnings.append(f"Line {self._line_number(first)}: the code fence is never closed")
         language = language_of(token.info)
         if language is None:
@@ -323,66 +321,3 @@ def _without(text: str, start: int, end: int, drops: Sequence[Drop]) -> str:
         pieces += [text[start : drop.start], drop.replacement]
         start = drop.end
     return "".join([*pieces, text[start:end]])
-
-
-def _sentences(text: str, start: int, end: int) -> Anatomy:
-    return Anatomy(tuple(Break(offset, Rank.SENTENCE) for offset in sentence_starts(text, start, end)))
-
-
-def _anatomy(text: str, lines: Sequence[int], tokens: Sequence[Token], start: int, end: int) -> Anatomy:
-    """Return where a top-level block may be cut: between items, rows, lines of code, sentences."""
-    breaks: list[Break] = []
-    wrappers: list[Wrapper] = []
-    for token in tokens:
-        if token.map is None or token.nesting == -1:
-            continue
-        first, last = token.map
-        begin, stop = lines[first], lines[last]
-        if token.type == "list_item_open":
-            breaks.append(Break(begin, Rank.ITEM if token.level == 1 else Rank.NESTED))
-        elif token.type == "inline":
-            breaks += (Break(offset, Rank.SENTENCE) for offset in sentence_starts(text, begin, stop))
-            breaks += (Break(lines[line], Rank.WRAPPED_LINE) for line in range(first + 1, last))
-        elif token.type == "table_open":
-            breaks += (Break(lines[line], Rank.GROUP) for line in range(first + 3, last))
-            wrappers.append(_table_wrapper(text, lines, token))
-        elif token.type == "fence":
-            wrappers.append(_fence_wrapper(text, lines, token))
-            breaks += _code_breaks(text, lines, first + 2, last - 1 if _is_closed(text, lines, token) else last)
-        elif token.type in ("code_block", "html_block"):
-            breaks += _code_breaks(text, lines, first + 1, last)
-        if token.level > 0 and token.type in ("paragraph_open", "fence", "table_open", "code_block", "blockquote_open"):
-            breaks.append(Break(begin, Rank.NESTED))
-    inside = (found for found in breaks if start < found.offset < end)
-    return Anatomy(earliest(inside), tuple(wrapper for wrapper in wrappers if wrapper.start < wrapper.end))
-
-
-def _code_breaks(text: str, lines: Sequence[int], first: int, last: int) -> Iterator[Break]:
-    for line in range(first, last):
-        if not text[lines[line - 1] : lines[line]].strip():
-            yield Break(lines[line], Rank.GROUP)
-        elif not text[lines[line]].isspace():
-            yield Break(lines[line], Rank.SENTENCE)
-        else:
-            yield Break(lines[line], Rank.LINE)
-
-
-def _is_closed(text: str, lines: Sequence[int], token: Token) -> bool:
-    first, last = token.map or (0, 0)
-    closing = text[lines[last - 1] : lines[last]].strip().lstrip("> ")
-    return last - first > 1 and len(closing) >= len(token.markup) and not closing.strip(token.markup[0])
-
-
-def _fence_wrapper(text: str, lines: Sequence[int], token: Token) -> Wrapper:
-    first, last = token.map or (0, 0)
-    opening = text[lines[first] : lines[first + 1]].rstrip()
-    start, end = trimmed(text, lines[first], lines[last])
-    # In an item the marker of the list stands in front of the fence: the parts repeat the fence alone.
-    fence = opening.find(token.markup)
-    return Wrapper(start, end, opening[max(fence, 0) :], token.markup)
-
-
-def _table_wrapper(text: str, lines: Sequence[int], token: Token) -> Wrapper:
-    first, last = token.map or (0, 0)
-    start, end = trimmed(text, lines[first], lines[last])
-    return Wrapper(start, end, text[lines[first] : lines[min(first + 2, last)]].strip(), "")

@@ -14,7 +14,7 @@ from docgraph.domain.identity import content_hash, document_id, fingerprint, tex
 from docgraph.domain.protocol import Attempt
 from docgraph.formats.identifiers import identifier_parts
 from docgraph.ingest.work import BUILD_VERSION, Work, pipeline_version, store_artifact
-from docgraph.state.jobs import Checkpoint
+from docgraph.state.records import Checkpoint
 
 NAME = "build_graph"
 

@@ -17,7 +17,7 @@ from docgraph.domain.identity import fingerprint
 from docgraph.ingest.work import Work, wait_for_gate
 from docgraph.integrity.staging import Pace, Text, VectorStager
 from docgraph.runtime.failpoints import failpoint
-from docgraph.state.jobs import Checkpoint
+from docgraph.state.records import Checkpoint
 
 NAME = "embed"
 EMBED_VERSION = 1

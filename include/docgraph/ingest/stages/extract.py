@@ -6,7 +6,7 @@ from docgraph.domain.documents import ParsedDocument
 from docgraph.domain.identity import fingerprint
 from docgraph.extraction import EXTRACT_VERSION, extract
 from docgraph.ingest.work import Work, extract_options, store_artifact
-from docgraph.state.jobs import Checkpoint
+from docgraph.state.records import Checkpoint
 
 NAME = "extract"
 

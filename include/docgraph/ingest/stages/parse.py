@@ -6,7 +6,7 @@ from docgraph.domain.errors import DocumentTooLargeError
 from docgraph.domain.identity import fingerprint
 from docgraph.formats import PARSE_VERSION
 from docgraph.ingest.work import Work, parse_options, pipeline_version, store_artifact
-from docgraph.state.jobs import Checkpoint
+from docgraph.state.records import Checkpoint
 
 NAME = "parse"
 

@@ -18,7 +18,7 @@ from docgraph.ingest.stages.vector_upsert import begin_attempt, stage
 from docgraph.ingest.work import JobLostError, Work, pipeline_version, stands_already, target_versions
 from docgraph.integrity.repair import verify_generation
 from docgraph.runtime.failpoints import failpoint
-from docgraph.state.jobs import Checkpoint
+from docgraph.state.records import Checkpoint
 
 NAME = "reconcile"
 RECONCILE_VERSION = 1

@@ -11,7 +11,7 @@ from docgraph.domain.protocol import Attempt, StagedAttempt
 from docgraph.ingest.work import Work
 from docgraph.integrity.staging import Pace, Text, VectorStager
 from docgraph.runtime.failpoints import failpoint
-from docgraph.state.jobs import Checkpoint
+from docgraph.state.records import Checkpoint
 
 NAME = "vector_upsert"
 UPSERT_VERSION = 2

@@ -1,0 +1,95 @@
+"""What Redis holds of jobs, as values: a request's answer, a stage's checkpoint, an entry of the stream, a job's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from docgraph.domain.errors import ConfigurationError
+from docgraph.domain.jobs import Job, JobState, JobStatus, Operation
+from docgraph.state import keys
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """What became of a request: the job that answers for it, and which job it replaced."""
+
+    job_id: str
+    version: int
+    deduplicated: bool
+    superseded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A stage that is done for a job: what it was made from, where the artifact is, how much and how long it was."""
+
+    fingerprint: str
+    artifact: str
+    items: int = 0
+    seconds: float = 0.0
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """An entry of `ingest:jobs` that nobody has claimed; `status` is empty where the job has no state (a foreign entry)."""
+
+    entry_id: str
+    fields: dict[str, str]
+    age_seconds: float
+    status: str = ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the entry was added by another program and not yet admitted or rejected."""
+        return not self.status
+
+
+def state_of(fields: Mapping[str, Any]) -> JobState:
+    """Read the hash of a job.
+
+    Raises:
+        ConfigurationError: a newer docgraph wrote it.
+    """
+    version = int(fields.get("v") or 0)
+    if version > keys.SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"Job {fields.get('job_id')} was written by a newer docgraph (schema {version}, this one reads up to "
+            f"{keys.SCHEMA_VERSION}); upgrade this process."
+        )
+    job = Job(
+        job_id=fields["job_id"],
+        source_uri=fields["source_uri"],
+        content_type=fields["content_type"],
+        checksum=fields["checksum"],
+        tag=fields["tag"],
+        created_at=fields["created_at"],
+        op=Operation(fields["op"]),
+        version=int(fields["version"]),
+        size=int(fields["size"]),
+    )
+    return JobState(
+        job=job,
+        document_id=fields["document_id"],
+        status=JobStatus(fields["status"]),
+        stage=fields.get("stage", ""),
+        outcome=fields.get("outcome", ""),
+        attempt=int(fields.get("attempt") or 1),
+        since=int(fields.get("since") or 0),
+        fence=int(fields.get("fence") or 0),
+        run_id=fields.get("run_id", ""),
+        counts={
+            name.removeprefix(keys.COUNT_FIELD_PREFIX): int(value)
+            for name, value in fields.items()
+            if name.startswith(keys.COUNT_FIELD_PREFIX)
+        },
+        queued_at=fields.get("queued_at", ""),
+        started_at=fields.get("started_at", ""),
+        finished_at=fields.get("finished_at", ""),
+        updated_at=fields.get("updated_at", ""),
+        error=fields.get("error", ""),
+        error_code=fields.get("error_code", ""),
+        report=fields.get("report", ""),
+    )

@@ -197,3 +197,13 @@ def test_options_of_a_directive_with_code_are_neither_code_nor_text() -> None:
     parsed = read("```{code-block} python\n:linenos:\n:caption: a\nlow()\n:kept:\n```\n\n```sh\n:kept: too\n```\n")
     assert [block.text for block in parsed.code_blocks] == ["low()\n:kept:", ":kept: too"]
     assert texts(parsed) == ["```{code-block} python\nlow()\n:kept:\n```\n\n```sh\n:kept: too\n```"]
+
+
+def test_a_comment_of_mdx_makes_a_document_mdx_unless_it_stands_in_code() -> None:
+    fence = "```js\n{/* kept */}\n```"
+    assert texts(read(f"# P\n\n{fence}\n\n{{/* dropped\n\n## Hidden\n*/}}\n\nText.\n", name="page.md")) == [
+        f"{fence}\n\nText."
+    ]
+    assert texts(read(f"# P\n\n{fence}\n\n    indented code\n\n{fence}\n", name="page.md")) == [
+        f"{fence}\n\n    indented code\n\n{fence}"
+    ]

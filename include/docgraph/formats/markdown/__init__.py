@@ -27,9 +27,9 @@ def read(data: bytes, source: Source) -> Read:
     """
     text = decode(data, source.uri)
     front = read_front_matter(text)
-    # Docusaurus reads .md as MDX: a module's imports at the top say so.
+    # Docusaurus and Next.js read .md as MDX: imports at the top or a comment of MDX say so.
     mdx = urlsplit(source.uri).path.lower().endswith(".mdx") or is_mdx(text, front.end)
     return Read(text, read_markdown(text, front.end, mdx=mdx), front.values, front.warnings)
 
 
-FORMAT = built_in(kind_of("markdown"), 3, sniff_text, read)
+FORMAT = built_in(kind_of("markdown"), 4, sniff_text, read)

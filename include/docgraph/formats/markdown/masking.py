@@ -27,6 +27,7 @@ _ADMONITION = re.compile(
     r"^([ \t]*)(===[!+]?|!!!|\?\?\?\+?)(?=[ \t]+[\"\w])[ \t]+([\w-]+(?:[ \t]+[\w-]+)*)?[ \t]*(?:\"([^\"\n]{0,300})\")?[ \t]*$",
     re.MULTILINE,
 )
+_COMMENT_LINE = re.compile(r"^\{/\*", re.MULTILINE)
 _MATH = re.compile(r"^ {0,3}\$\$[ \t]*$", re.MULTILINE)
 _MYST_COMMENT = re.compile(r"^(?:%[^\n]*|\+\+\+(?:[ \t][^\n]*)?)$", re.MULTILINE)
 _MYST_SIGN = re.compile(r"^(?:\([\w:.,/ -]{1,200}\)=[ \t]*|(?:```+|:::+)\{[\w:-]+\}.*)$", re.MULTILINE)
@@ -47,8 +48,17 @@ class Masked:
 
 
 def is_mdx(text: str, start: int) -> bool:
-    """Whether a document without the extension is MDX all the same: it begins with a module's imports."""
-    return bool(_IMPORT.match(text, _skip_blank(text, start)))
+    """Whether a document without the extension is MDX all the same: it begins with imports, or a line with a comment of MDX."""
+    if _IMPORT.match(text, _skip_blank(text, start)):
+        return True
+    code = iter(_fenced(text, start))
+    left, right = next(code, (len(text), len(text)))
+    for comment in _COMMENT_LINE.finditer(text, start):
+        while right <= comment.start() < len(text) and left < len(text):
+            left, right = next(code, (len(text), len(text)))
+        if not left <= comment.start() < right:
+            return True
+    return False
 
 
 def is_mkdocs(text: str, start: int) -> bool:

@@ -7,6 +7,7 @@ closed, mathematics, the line that opens an admonition.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -71,9 +72,11 @@ def mask(text: str, start: int, *, mdx: bool) -> Masked:
     characters = list(text)
     found = Masked(text)
     code = list(_fenced(text, start))
+    code_starts = [left for left, _ in code]
 
     def in_code(offset: int) -> bool:
-        return any(left <= offset < right for left, right in code)
+        index = bisect_right(code_starts, offset) - 1
+        return index >= 0 and offset < code[index][1]
 
     def blank(left: int, right: int, replacement: str = "") -> None:
         for position in range(left, right):
@@ -89,9 +92,10 @@ def mask(text: str, start: int, *, mdx: bool) -> Masked:
             if not in_code(left):
                 blank(left, right)
     if "<!--" in text:
+        last_closing = text.rfind("-->")
         for match in re.finditer(r"^ {0,3}(<)!--", text[start:], re.MULTILINE):
             offset = start + match.start(1)
-            if text.find("-->", offset + 4) < 0 and not in_code(offset):
+            if last_closing < offset + 4 and not in_code(offset):
                 characters[offset] = VEIL
                 line = text.count("\n", 0, offset) + 1
                 found.warnings.append(f"Line {line}: the comment is never closed, so it is read as text")

@@ -7,6 +7,7 @@ that is the part whose time can grow faster than the text.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -91,6 +92,7 @@ class _Reader:
         masked = mask(text, start, mdx=mdx)
         self.masked = masked.text
         self.hidden = masked.drops
+        self.hidden_starts = [drop.start for drop in masked.drops]
         parser.block.parse(masked.text[start:], parser, self.environment, self.tokens)
         self.anchors = AnchorBook(is_python=is_mkdocs(text, start))
         self.warnings: list[str] = masked.warnings
@@ -212,7 +214,8 @@ class _Reader:
         return trimmed(self.text, start, end)
 
     def _drops(self, start: int, end: int, further: Sequence[Drop] = ()) -> tuple[Drop, ...]:
-        drops = [*further, *(drop for drop in self.hidden if drop.start < end and drop.end > start)]
+        first, last = bisect_left(self.hidden_starts, start), bisect_left(self.hidden_starts, end)
+        drops = [*further, *self.hidden[first:last]]
         if self.text.find("<!--", start, end) >= 0:
             drops += [Drop(left, right) for left, right in comment_ranges(self.text, start, end)]
         if self.text.find(")=", start, end) >= 0:

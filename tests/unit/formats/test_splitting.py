@@ -29,7 +29,8 @@ def changed(before: ParsedDocument, after: ParsedDocument) -> int:
 
 
 def largest(parsed: ParsedDocument) -> int:
-    return max(ruler.count(section.embedded_text) for section in parsed.sections)
+    # A page without text has no section, and nothing that the model could cut.
+    return max((ruler.count(section.embedded_text) for section in parsed.sections), default=0)
 
 
 def section_of(paragraphs: list[str]) -> ParsedDocument:

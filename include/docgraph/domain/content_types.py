@@ -24,6 +24,7 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind("markdown", "text/markdown", (".md", ".markdown", ".mdx"), ("text/x-markdown", "text/mdx")),
     Kind("html", "text/html", (".html", ".htm", ".xhtml"), ("application/xhtml+xml",)),
+    Kind("notebook", "application/x-ipynb+json", (".ipynb",)),
     Kind("epub", "application/epub+zip", (".epub",)),
     Kind(
         "man",

@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 
 from docgraph.domain.errors import ConfigurationError
-from docgraph.formats import description, epub, html, man, markdown, plain_text
+from docgraph.formats import description, epub, html, man, markdown, notebook, plain_text
 from docgraph.formats.base import Format
 
 ENTRY_POINT_GROUP = "docgraph.formats"
@@ -15,6 +15,7 @@ ENTRY_POINT_GROUP = "docgraph.formats"
 BUILT_IN: tuple[Format, ...] = (
     markdown.FORMAT,
     html.FORMAT,
+    notebook.FORMAT,
     epub.FORMAT,
     man.FORMAT,
     description.OPENAPI,

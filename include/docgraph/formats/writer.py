@@ -185,17 +185,19 @@ class OutlineWriter:
             for link in (link for _, links in row for link in links):
                 self._sections[-1].links.append(FoundLink(offset, link.href, _folded(link.text)))
 
-    def include(self, text: str, outline: Outline, *, as_sections: bool = True) -> None:
+    def include(self, text: str, outline: Outline, *, as_sections: bool = True, at_own_level: bool = False) -> None:
         """Write a text with the outline that its own reader left of it, below the heading that is open.
 
-        Its highest heading comes right below the open one; without `as_sections` headings are text of the open section.
+        Its highest heading comes right below the open one, or with `at_own_level` all come where their levels say (the cells of a
+        notebook are one document); without `as_sections` headings are text of the open section.
         """
         offset, _ = self._put(text)
         around = self._path[-1][0] if self._path else 0
         highest = min((section.level for section in outline.sections if section.level), default=1)
         for found in outline.sections:
             if found.level and as_sections:
-                self._open(found, around + 1 + found.level - highest, offset)
+                level = found.level if at_own_level else around + 1 + found.level - highest
+                self._open(found, level, offset, numbered=at_own_level)
             elif found.heading is not None:
                 self._add(_shifted(found.heading, offset))
             for block in found.blocks:
@@ -208,14 +210,15 @@ class OutlineWriter:
             )
         self._warnings.extend(outline.warnings)
 
-    def _open(self, found: OutlineSection, level: int, offset: int) -> None:
+    def _open(self, found: OutlineSection, level: int, offset: int, *, numbered: bool) -> None:
         """Open the section of a heading that stands in the text already."""
         self._path = [(depth, heading) for depth, heading in self._path if depth < level]
         if found.heading is not None and found.heading_path:
             self._path.append((level, found.heading_path[-1]))
         heading = _shifted(found.heading, offset) if found.heading is not None else None
         path = tuple(name for _, name in self._path)
-        anchor = self._anchors.take(found.anchor, given=True)
+        # Anchors of one text are told apart already; those of several are only here.
+        anchor = self._anchors.take(found.anchor, given=not numbered)
         self._sections.append(OutlineSection(level, path, anchor, offset + found.start, heading, where=self._where))
 
     def read(self) -> tuple[str, Outline]:

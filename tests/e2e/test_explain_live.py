@@ -30,7 +30,7 @@ from docgraph.ingest.intake import NewJob
 from docgraph.runtime.connections import Runtime
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
-from support.e2e.drops import Drops, page
+from support.e2e.drops import Drops, page, wait_for
 
 #: Seconds in which nine small documents are through on a busy machine.
 PATIENCE = 240.0
@@ -165,7 +165,16 @@ def paused(live: Live, dag: str, is_paused: bool) -> None:
     with httpx.Client(base_url=settings.airflow_api_url, trust_env=False, timeout=30) as client:
         token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        client.patch(f"/api/v2/dags/{dag}", json={"is_paused": is_paused}, headers=headers).raise_for_status()
+        path, body = f"/api/v2/dags/{dag}", {"is_paused": is_paused}
+
+        def stored() -> bool:
+            # On SQLite Airflow answers 500 while its database is locked.
+            answer = client.patch(path, json=body, headers=headers)
+            if answer.status_code != 500:
+                answer.raise_for_status()
+            return answer.is_success
+
+        wait_for(stored, f"{dag} is {'paused' if is_paused else 'unpaused'}", 30)
 
 
 @contextmanager

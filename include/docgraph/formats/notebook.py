@@ -6,6 +6,7 @@ Nothing is executed and no picture is kept. Cell ids are not read: nbformat itse
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ _HEAD = 4_096
 _MAGICS = {"bash": "bash", "sh": "sh", "javascript": "javascript", "js": "javascript", "html": "html", "latex": "latex",
            "perl": "perl", "ruby": "ruby", "sql": "sql", "R": "r"}  # fmt: skip
 _LEVELS = range(1, 7)
+_ERRORS = frozenset({"error", "pyerr"})
+#: Colours and cursor movements of terminals (ECMA-48, section 5.4).
+_ESCAPES = re.compile(r"\x1b\[[0-?]{0,40}[ -/]{0,10}[@-~]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class _Cell:
     source: str
     outputs: Sequence[Any] = ()
     level: int = 0
+    #: Language of the cell itself (nbformat 3).
+    language: str = ""
 
 
 def sniff(data: bytes) -> float:
@@ -61,7 +67,7 @@ def read(data: bytes, source: Source) -> Read:
         elif cell.kind == "markdown":
             _write_markdown(writer, cell.source)
         elif cell.kind == "code":
-            writer.code(cell.source, _language_of_cell(cell.source, language))
+            writer.code(cell.source, _language_of_cell(cell.source, cell.language or language))
             writer.code(_printed(cell.outputs), "text")
         elif cell.source.strip():
             writer.paragraph(cell.source)
@@ -100,6 +106,7 @@ def _cells(notebook: Mapping[str, Any], uri: str) -> Iterator[_Cell]:
                     words,
                     outputs if isinstance(outputs, list) else (),
                     level if isinstance(level, int) and level in _LEVELS else 1,
+                    str(cell.get("language") or "").lower(),
                 )
 
 
@@ -132,13 +139,17 @@ def _printed(outputs: Sequence[Any]) -> str:
     for output in outputs:
         if not isinstance(output, dict):
             continue
+        if output.get("output_type") in _ERRORS:
+            said = _joined(["\n".join(map(str, output.get("traceback") or ()))])
+            pieces.append(said or f"{output.get('ename', 'Error')}: {output.get('evalue', '')}")
+            continue
         data = output.get("data", output)
         has_picture = isinstance(data, dict) and any(
             str(key).startswith(("image/", "png", "jpeg", "svg")) for key in data
         )
         plain = data.get("text/plain", data.get("text", "")) if isinstance(data, dict) and not has_picture else ""
         pieces.append(_joined(plain))
-    text = "\n".join(piece.strip("\n") for piece in pieces if piece.strip())
+    text = _ESCAPES.sub("", "\n".join(piece.strip("\n") for piece in pieces if piece.strip()))
     return text if len(text) <= MAX_OUTPUT else f"{text[:MAX_OUTPUT].rstrip()}\n…"
 
 

@@ -21,6 +21,9 @@ INGEST_DAG = "ingest_documents"
 #: States of a run that will still do something.
 LIVE_RUN_STATES = frozenset({"queued", "running"})
 _PAGE = 100
+#: Answers after which Airflow is asked again, and the seconds before each time.
+_AGAIN = frozenset({500, 502, 503, 504})
+_PAUSES = (0.1, 0.3, 1.0, 2.0)
 _RUN_PREFIX = "ingest__"
 
 
@@ -152,11 +155,21 @@ class AirflowApi:
         self._http.close()
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Send with a token; one that is refused was given by an earlier server or has expired, so it is renewed once."""
+        """Send with a token; one that is refused was given by an earlier server or has expired, so it is renewed once.
+
+        An Airflow on SQLite answers 500 while its database is locked, and may have stored what was asked for all the same. So
+        what is sent here can be sent twice: a second trigger of a run is answered with 409.
+        """
         token = self._bearer(refused=None)
         response = self._send(method, path, body, token)
         if response.status_code == 401:
-            response = self._send(method, path, body, self._bearer(refused=token))
+            token = self._bearer(refused=token)
+            response = self._send(method, path, body, token)
+        for pause in _PAUSES:
+            if response.status_code not in _AGAIN:
+                break
+            time.sleep(pause)
+            response = self._send(method, path, body, token)
         if response.status_code in {401, 403}:
             raise ConfigurationError(
                 f"Airflow at {self._url} does not allow {self._user!r} to {method} {path} (HTTP {response.status_code}); "

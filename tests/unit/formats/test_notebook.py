@@ -74,6 +74,19 @@ def test_pictures_are_left_out_and_what_was_printed_is_bounded() -> None:
     assert MAX_OUTPUT - 10 < printed.count("x") <= MAX_OUTPUT
 
 
+def test_an_error_is_kept_as_it_was_shown_without_the_terminal_s_colours() -> None:
+    trace = {
+        "output_type": "error",
+        "ename": "OwlError",
+        "evalue": "no owl",
+        "traceback": ["\x1b[31mOwlError\x1b[0m: no owl", "line 3"],
+    }
+    bare = {"output_type": "error", "ename": "OwlError", "evalue": "gone", "traceback": []}
+    parsed = read(notebook(markdown("# N"), code("owl()", trace), code("owl()", bare, stream("\x1b[1mwarn\x1b[0m"))))
+    printed = [block.text for block in parsed.code_blocks if block.language == "text"]
+    assert printed == ["OwlError: no owl\nline 3", "OwlError: gone\nwarn"]
+
+
 def test_the_kernel_says_the_language() -> None:
     parsed = read(notebook(code("f(1)"), language_info={"name": "julia"}))
     assert [block.language for block in parsed.code_blocks] == ["julia"]
@@ -94,12 +107,17 @@ def test_version_3_has_worksheets_inputs_and_heading_cells() -> None:
             "input": ["1 + 1"],
             "outputs": [{"output_type": "pyout", "text": "2"}],
         },
+        {"cell_type": "code", "language": "ruby", "input": "puts 1", "outputs": []},
         {"cell_type": "heading", "level": 2, "source": ["Part"]},
         {"cell_type": "markdown", "source": "Words."},
     ]
     parsed = read(json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}], "metadata": {}}).encode())
     assert [section.heading_path for section in parsed.sections] == [("Old",), ("Old", "Part")]
-    assert [block.text for block in parsed.code_blocks] == ["1 + 1", "2"]
+    assert [(block.language, block.text) for block in parsed.code_blocks] == [
+        ("python", "1 + 1"),
+        ("text", "2"),
+        ("ruby", "puts 1"),
+    ]
 
 
 def test_it_is_recognised_by_its_bytes_whatever_it_is_called() -> None:

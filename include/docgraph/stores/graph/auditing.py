@@ -125,7 +125,9 @@ class Auditing(Reading):
 
         Detached nodes may carry the id of a document that has no node itself.
         """
-        return {row["document_id"] for query in (_UNREACHABLE, _MISCOUNTED) for row in self._read(query, tag=tag)}
+        rows = [row for query in (_UNREACHABLE, _MISCOUNTED) for row in self._read(query, tag=tag)]
+        # A node that a commit deletes while it is read gives null for its properties: it is gone, and nobody's fault.
+        return {row["document_id"] for row in rows if row["document_id"] is not None}
 
     def documents_of(self, tag: str) -> list[dict[str, Any]]:
         """Return `{document_id, source_uri, deleted, sections}` of all documents and tombstones of the dataset."""

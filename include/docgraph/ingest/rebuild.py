@@ -2,7 +2,7 @@
 
 The bytes that a document was committed from are kept as long as it lives, so nobody has to send them again. What is
 written is committed as an attempt of the *same* version: newer content that is on its way stays newer. Points are
-`parity.repair`'s.
+`integrity.repair`'s.
 """
 
 from __future__ import annotations

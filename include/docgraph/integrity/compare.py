@@ -1,4 +1,4 @@
-"""Comparing the graph with the vector store: set by set, hash by hash. Reads only; mending is `parity.repair`'s.
+"""Comparing the graph with the vector store: set by set, hash by hash. Reads only; mending is `integrity.repair`'s.
 
 Every point is live (in its document's generation), staged (fence above the document's, seen by nobody, no drift) or stray.
 A document that moved while it was compared is compared again, and what is found wrong is looked at twice, each time in an

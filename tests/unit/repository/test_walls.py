@@ -56,6 +56,7 @@ FORBIDDEN = (
     Forbidden("docgraph.stores.artifacts", "boto3", "s3"),
     Forbidden("docgraph.extraction.view", "markdown_it", "parsers"),
     Forbidden("docgraph.retrieval.matching", "selectolax", "parsers"),
+    Forbidden("docgraph.ingest.work", "support.contract.redis_server", "product"),
     Forbidden("support.unit.formats_samples", "support.integration.work", "support"),
 )
 

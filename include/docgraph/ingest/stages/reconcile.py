@@ -1,6 +1,6 @@
 """reconcile: commit, sweep, verify — the step that makes a document's new generation what readers see.
 
-The protocol and its reasons are in docs/explanation/commit-protocol.md; the decisions are `model.protocol`'s.
+The protocol and its reasons are in docs/explanation/commit-protocol.md; the decisions are `domain.protocol`'s.
 """
 
 from __future__ import annotations

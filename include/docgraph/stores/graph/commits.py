@@ -1,6 +1,6 @@
 """Writing to the graph: the one transaction that makes a document's next generation visible.
 
-Lock the Document first, read after, decide by `model.protocol`, then write. Nothing else in docgraph changes a Document.
+Lock the Document first, read after, decide by `domain.protocol`, then write. Nothing else in docgraph changes a Document.
 """
 
 from __future__ import annotations

@@ -35,6 +35,10 @@ def test_a_document_of_twelve_sections_takes_few_round_trips(
             ask(runtime, tag, {f"guide{number}": _guide(12)})
             published = publishing.publish(runtime, work_off(runtime, tag), tag)
         assert published.failed == 0
+        # Other tests leave collections of other versions in the session's Qdrant, each of which a report looks into.
+        trips.qdrant = [
+            request for request in trips.qdrant if "docgraph_" not in request or version.collection in request
+        ]
         counted.append(trips)
     least = {name: min(len(getattr(trips, name)) for trips in counted) for name in MOST}
     assert {name: count for name, count in least.items() if count > MOST[name]} == {}, counted[0].table()

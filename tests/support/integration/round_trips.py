@@ -63,7 +63,7 @@ def counting(runtime: Runtime) -> Iterator[RoundTrips]:
 
         def request(sent: httpx.Request, *_: Any, **__: Any) -> None:
             if sent.url.port == qdrant:
-                trips.qdrant.append(f"{sent.method} {sent.url.path.rpartition('/')[2]}")
+                trips.qdrant.append(f"{sent.method} {sent.url.path}")
 
         def artifact(kind: str, *_: Any) -> None:
             trips.artifacts.append(kind.partition("/")[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from docgraph.domain.errors import ConfigurationError
+from docgraph.domain.errors import ConfigurationError, WorldError
 from docgraph.stores.graph.base import Base
 from docgraph.stores.graph.migrations import MIGRATIONS
 from docgraph.stores.graph.migrations.m0001_first_release import CREATE_FULLTEXT, FULLTEXT_INDEX
@@ -21,6 +21,8 @@ _REACHED = (
     "MERGE (m:Meta {name: 'docgraph'}) "
     "SET m.schema = CASE WHEN coalesce(m.schema, 0) < $schema THEN $schema ELSE m.schema END"
 )
+
+_MADE_MEANWHILE = "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +56,19 @@ class Schema(Base):
         for number, migration in enumerate(MIGRATIONS[found:], start=found + 1):
             logger.info("graph schema %d: %s", number, migration.what)
             for statement in migration.statements:
-                self._write(statement)
+                self._take(statement)
             self._write(_AWAIT_INDEXES)
             self._write(_REACHED, schema=number)
+
+    def _take(self, statement: str) -> None:
+        """Run one statement of a step; that another process has just done the same is as good."""
+        try:
+            self._write(statement)
+        except WorldError as error:
+            # `IF NOT EXISTS` looks before it locks: two that look at the same moment both find nothing.
+            if getattr(error.__cause__, "code", "") != _MADE_MEANWHILE:
+                raise
+            logger.info("another process has just done it: %s", statement)
 
     def rebuild_fulltext(self) -> None:
         """Drop the full-text index and build it again from the Section nodes; until it is online, searches by word fail.

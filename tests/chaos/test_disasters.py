@@ -189,8 +189,11 @@ def test_redis_loses_everything_in_the_middle_of_a_run(
     done = runtime.settings.watch_root.parent / "done" / drops.tag
     texts = embedded_texts(runtime.settings)
     drops.drop({path.name: path.read_bytes() for path in done.iterdir()})
-    states = {state.job.source_uri.rpartition("/")[2]: state for state in drops.ended(2, RECOVERY_SECONDS)}
-    assert {name: state.outcome for name, state in states.items()} == {"before.md": "unchanged", "guide.md": "created"}
+    ended = drops.ended(2, RECOVERY_SECONDS)
+    assert {state.job.source_uri.rpartition("/")[2]: state.outcome for state in ended} == {
+        "before.md": "unchanged",
+        "guide.md": "created",
+    }
     # What the journal kept is not embedded again; the verdict computes its own sample.
     limit = 144 - 3 * runtime.config.pipeline.embed_batch + RECOMPUTED
     assert embedded_texts(runtime.settings) - texts <= limit

@@ -16,7 +16,7 @@ from docgraph.domain import identity
 from docgraph.domain.commit import CommitRequest, SectionRow
 from docgraph.domain.errors import ReadConflictError
 from docgraph.domain.protocol import Attempt, CommitDecision
-from docgraph.retrieval.validated import Candidate, Candidates, Hit, validated_read
+from docgraph.retrieval.validated import Candidate, Candidates, Hit, ValidatedRead, validated_read
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.stillness import Stillness
@@ -47,8 +47,8 @@ class Dataset:
         *,
         heading: str = "Guide",
         identifiers: str = "",
-        entities: dict[int, Sequence[str]] | None = None,
-        links: dict[int, Sequence[tuple[str, str]]] | None = None,
+        entities: Mapping[int, Sequence[str]] | None = None,
+        links: Mapping[int, Sequence[tuple[str, str]]] | None = None,
         deleted: bool = False,
         content_type: str = "text/markdown",
     ) -> list[str]:
@@ -339,11 +339,12 @@ def test_a_validated_read_never_shows_half_of_a_commit(data: Dataset, texts: Cal
 
     writer = Flipping(data, uri, texts)
     writer.start()
-    reads, again, torn = 0, 0, []
+    reads, again = 0, 0
+    torn: list[tuple[list[str], int]] = []
     deadline = time.monotonic() + 8
     try:
         while time.monotonic() < deadline:
-            read = validated_read(data.graph, data.tag, ask)
+            read: ValidatedRead[None] = validated_read(data.graph, data.tag, ask)
             reads += 1
             again += read.rounds > 1
             words = {hit.section.text.split()[1] for hit in read.hits.values()} - {"constant"}
@@ -370,7 +371,7 @@ def test_what_is_read_under_commits_to_another_dataset_needs_no_quiet_database(
         hits = graph.fulltext(data.tag, "quorum", 10, stillness=stillness)
         return Candidates((), tuple(Candidate(h.section_id, h.document_id, bm25=h.score) for h in hits))
 
-    read = validated_read(graph, data.tag, ask)
+    read: ValidatedRead[None] = validated_read(graph, data.tag, ask)
     assert set(read.hits) == set(ids)
     assert read.rounds == 2
 
@@ -430,7 +431,7 @@ def test_a_member_whose_node_is_missing_is_left_out_and_logged(
     document = data.document_id("upload:///a.md")
     graph._write("MATCH (s:Section {id: $id}) DETACH DELETE s", id=damaged)
     both = Candidates(tuple(Candidate(i, document, fence=1, cosine=0.5) for i in (damaged, sound)), ())
-    read = validated_read(graph, data.tag, lambda _: both)
+    read: ValidatedRead[None] = validated_read(graph, data.tag, lambda _: both)
     assert set(read.hits) == {sound}
     assert damaged in caplog.text
 
@@ -446,6 +447,6 @@ def test_garbage_of_an_attempt_that_never_ended_is_dropped(data: Dataset) -> Non
     document = data.document_id("upload:///a.md")
     garbage = Candidate("garbage", document, fence=1, cosine=0.9)
     found = Candidates((garbage, Candidate(kept, document, fence=1, cosine=0.5)), ())
-    read = validated_read(data.graph, data.tag, lambda _: found)
+    read: ValidatedRead[None] = validated_read(data.graph, data.tag, lambda _: found)
     assert set(read.hits) == {kept}
     assert (read.dropped, read.rounds) == (1, 1)

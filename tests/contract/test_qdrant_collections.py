@@ -10,7 +10,7 @@ PARAMS = models.VectorParams(size=4, distance=models.Distance.DOT)
 
 
 def put_point(client: QdrantClient, collection: str, tag: str) -> None:
-    client.upsert(collection, [models.PointStruct(id=1, vector=[1, 0, 0, 0], payload={"tag": tag})], wait=True)
+    client.upsert(collection, [models.PointStruct(id=1, vector=[1.0, 0.0, 0.0, 0.0], payload={"tag": tag})], wait=True)
 
 
 def test_a_collection_exists_from_its_creation_to_its_deletion(qdrant: QdrantClient, qdrant_names: list[str]) -> None:
@@ -45,8 +45,8 @@ def test_named_vectors_are_stored_and_searched_by_name(qdrant: QdrantClient, qdr
     other = models.VectorParams(size=2, distance=models.Distance.DOT)
     qdrant.create_collection(name, vectors_config={"text": PARAMS, "title": other})
     points = [
-        models.PointStruct(id=1, vector={"text": [1, 0, 0, 0], "title": [0, 1]}),
-        models.PointStruct(id=2, vector={"text": [0, 1, 0, 0], "title": [1, 0]}),
+        models.PointStruct(id=1, vector={"text": [1.0, 0.0, 0.0, 0.0], "title": [0.0, 1.0]}),
+        models.PointStruct(id=2, vector={"text": [0.0, 1.0, 0.0, 0.0], "title": [1.0, 0.0]}),
     ]
     qdrant.upsert(name, points, wait=True)
     assert qdrant.query_points(name, query=[1.0, 0.0], using="title", limit=1).points[0].id == 2
@@ -78,7 +78,7 @@ def test_a_payload_index_takes_parameters(qdrant: QdrantClient, qdrant_collectio
 
 
 def test_an_index_made_after_the_points_counts_them(qdrant: QdrantClient, qdrant_collection: str) -> None:
-    points = [models.PointStruct(id=n, vector=[1, 0, 0, 0], payload={"late": n}) for n in range(20)]
+    points = [models.PointStruct(id=n, vector=[1.0, 0.0, 0.0, 0.0], payload={"late": n}) for n in range(20)]
     qdrant.upsert(qdrant_collection, points, wait=True)
     qdrant.create_payload_index(qdrant_collection, "late", models.PayloadSchemaType.INTEGER, wait=True)
     condition = models.FieldCondition(key="late", range=models.Range(gte=15))

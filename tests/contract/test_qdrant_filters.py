@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -62,7 +63,9 @@ CASES: dict[str, tuple[models.Filter, set[int]]] = {
         {1, 5, 6},
     ),
     "time": (
-        models.Filter(must=[models.FieldCondition(key="when", range=models.DatetimeRange(gt="2024-06-01T00:00:00Z"))]),
+        models.Filter(
+            must=[models.FieldCondition(key="when", range=models.DatetimeRange(gt=datetime(2024, 6, 1, tzinfo=UTC)))]
+        ),
         {2},
     ),
     "number of values": (

@@ -34,7 +34,7 @@ def test_a_second_process_on_the_same_folder_is_refused(local_qdrant: LocalServe
 def test_sigterm_ends_it_quickly_and_cleanly_and_loses_nothing(local_qdrant: LocalServer) -> None:
     client = QdrantClient(url=local_qdrant.url)
     client.create_collection("kept", vectors_config=PARAMS)
-    client.upsert("kept", [models.PointStruct(id=1, vector=[1, 2, 3, 4], payload={"a": "ü"})], wait=False)
+    client.upsert("kept", [models.PointStruct(id=1, vector=[1.0, 2.0, 3.0, 4.0], payload={"a": "ü"})], wait=False)
     started = time.monotonic()
     assert local_qdrant.stop() == 0
     assert time.monotonic() - started < 5
@@ -130,7 +130,7 @@ def test_a_name_can_not_leave_the_data_folder(qdrant_own: str) -> None:
 
 def test_the_metrics_count_requests_and_points(qdrant_own: str) -> None:
     client = QdrantClient(url=qdrant_own)
-    client.upsert("c", [models.PointStruct(id=n, vector=[1, 2, 3, 4]) for n in range(3)], wait=True)
+    client.upsert("c", [models.PointStruct(id=n, vector=[1.0, 2.0, 3.0, 4.0]) for n in range(3)], wait=True)
     text = httpx.get(f"{qdrant_own}/metrics").text
     assert 'collection_points{id="c"} 3.0' in text
     assert 'endpoint="/collections/{name}/points",method="PUT",status="200"' in text

@@ -76,7 +76,7 @@ def test_payload_and_vectors_come_with_the_hits(qdrant: QdrantClient, line: str)
 
 
 def test_reciprocal_ranks_of_two_prefetches_are_fused(qdrant: QdrantClient, line: str) -> None:
-    only = [models.Filter(must=[models.HasIdCondition(has_id=ids)]) for ids in ([1, 5, 9], [2, 5])]
+    only = [models.Filter(must=[models.HasIdCondition(has_id=[*ids])]) for ids in ([1, 5, 9], [2, 5])]
     prefetch = [
         models.Prefetch(query=QUERY, filter=only[0], limit=3),
         models.Prefetch(query=[0.0, 1.0, 0.0, 0.0], filter=only[1], limit=3),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pytest
@@ -21,7 +21,7 @@ URI = "upload:///guide.md"
 
 
 @pytest.fixture(autouse=True)
-def consistent(state: State, raw: redis.Redis):
+def consistent(state: State, raw: redis.Redis) -> Iterator[None]:
     yield
     assert_consistent(raw)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 
 import redis
 
@@ -180,7 +181,7 @@ def test_following_without_news_leaves_time_for_heartbeats(state: State) -> None
 
 
 def test_following_jobs_that_do_not_exist_ends_at_once(state: State) -> None:
-    async def follow() -> list[object]:
+    async def follow() -> Sequence[object]:
         seen = [record async for record in state.events.follow({new_job_id(): FROM_START})]
         await state.aclose()
         return seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
@@ -11,7 +12,7 @@ from docgraph.domain.errors import IllegalTransitionError, JobNotFoundError
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import GIVEN_UP, JobStatus, Operation, Outcome, new_job_id
 from docgraph.state import Checkpoint, State, keys
-from support.contract.state_helpers import RUN, TAG, assert_consistent, in_status, new_job, queued, running
+from support.contract.state_helpers import RUN, TAG, assert_consistent, entries, in_status, new_job, queued, running
 
 ALL = list(JobStatus)
 LIVE = [JobStatus.RUNNING, JobStatus.PAUSED]
@@ -20,7 +21,7 @@ URI = "upload:///guide.md"
 
 
 @pytest.fixture(autouse=True)
-def consistent(state: State, raw: redis.Redis):
+def consistent(state: State, raw: redis.Redis) -> Iterator[None]:
     yield
     assert_consistent(raw)
 
@@ -39,7 +40,7 @@ def test_a_new_job_is_queued_with_everything_that_was_said_of_it(state: State) -
 def test_the_stream_entry_is_exactly_the_job_schema_and_the_operation(state: State, raw: redis.Redis) -> None:
     job = new_job(op=Operation.DELETE)
     state.jobs.enqueue(job)
-    ((_, fields),) = raw.xrange("ingest:jobs")
+    ((_, fields),) = entries(raw, "ingest:jobs")
     assert fields == {
         "job_id": job.job_id,
         "source_uri": job.source_uri,
@@ -148,7 +149,7 @@ def test_a_claim_takes_the_named_jobs_out_of_the_stream(state: State, raw: redis
     assert claimed.started_at >= claimed.queued_at
     assert state.jobs.pipeline_of(wanted) == "abc"
     assert state.jobs.pipeline_of(other) == ""
-    assert [fields["job_id"] for _, fields in raw.xrange("ingest:jobs")] == [other]
+    assert [fields["job_id"] for _, fields in entries(raw, "ingest:jobs")] == [other]
 
 
 def test_a_repeated_claim_returns_what_the_run_holds_even_what_has_ended(state: State) -> None:
@@ -341,7 +342,7 @@ def test_new_content_supersedes_a_requeued_job_though_a_newer_one_runs(state: St
 @pytest.mark.parametrize("call", ["get", "cancel", "resume", "fail"])
 def test_an_unknown_job_is_named_in_the_error(state: State, call: str) -> None:
     job_id = new_job_id()
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "get": lambda: state.jobs.get(job_id),
         "cancel": lambda: state.jobs.cancel(job_id, "x"),
         "resume": lambda: state.jobs.resume(job_id),

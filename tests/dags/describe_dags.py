@@ -13,6 +13,8 @@ from typing import Any
 
 from airflow import plugins_manager
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import Asset
+from airflow.serialization.definitions.assets import SerializedAsset
 
 from docgraph.airflow import assets
 
@@ -73,6 +75,12 @@ def is_accepted(dag: Any, form: dict[str, Any]) -> bool:
     return False
 
 
+def scheduled_on(condition: object) -> str:
+    """Return the address of the one asset that starts a DAG."""
+    assert isinstance(condition, Asset | SerializedAsset)
+    return condition.uri
+
+
 def main() -> None:
     """Describe everything."""
     bag, examples = DagBag(), DagBag(dag_folder=sys.argv[1])
@@ -84,7 +92,7 @@ def main() -> None:
         "dags": {name: described_dag(dag) for name, dag in bag.dags.items()},
         "examples": {
             "import_errors": examples.import_errors,
-            "scheduled_on": {name: dag.timetable.asset_condition.uri for name, dag in examples.dags.items()},
+            "scheduled_on": {name: scheduled_on(dag.timetable.asset_condition) for name, dag in examples.dags.items()},
         },
         "asset": [assets.ready_asset("docs").name, assets.ready_asset("docs").uri],
         "forms": [[form, is_accepted(bag.dags["ingest_documents"], form)] for form in FORMS],

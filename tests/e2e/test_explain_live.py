@@ -226,6 +226,7 @@ def a_point_of_another_text(live: Live, name: str) -> Iterator[None]:
     first = live.runtime.graph.committed(live.document(name)).generation[0]
     collection = live.runtime.embedding_version.collection
     (found,) = live.qdrant().retrieve(collection, [first], with_vectors=True)
+    assert isinstance(found.vector, list)
     other = models.PointStruct(id=first, vector=found.vector, payload={**(found.payload or {}), "text_hash": "0" * 64})
     live.qdrant().upsert(collection, [other], wait=True)
     yield

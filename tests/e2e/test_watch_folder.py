@@ -75,7 +75,7 @@ def test_a_file_without_a_marker_is_taken_once_it_stood_still(drops: Drops) -> N
 def test_every_kind_of_bad_input_is_named_and_the_good_files_beside_it_are_ingested(
     drops: Drops, version: EmbeddingVersion
 ) -> None:
-    expected = {
+    expected: dict[str, tuple[str | bytes, str]] = {
         "empty.md": ("", "empty"),
         "latin1.md": ("# Café\n\nthé\n".encode("latin-1"), "not_utf8"),
         "picture.md": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR", "unsupported_format"),

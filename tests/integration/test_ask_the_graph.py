@@ -55,7 +55,7 @@ def ask(ingest: Ingest, settings: Settings, tag: str) -> Callable[..., list[dict
     def run(title: str, **parameters: str) -> list[dict[str, Any]]:
         login = (settings.neo4j_user, settings.neo4j_password)
         with neo4j.GraphDatabase.driver(settings.neo4j_uri, auth=login) as driver:
-            records, _, _ = driver.execute_query(QUESTIONS[title], tag=tag, **parameters)
+            records, _, _ = driver.execute_query(QUESTIONS[title], {"tag": tag, **parameters})
             return [record.data() for record in records]
 
     return run

@@ -57,7 +57,10 @@ def _until_done(runtime: Runtime, stage: str, run_id: str, batch: list[str]) -> 
 
 def _both_at_once(runtime: Runtime, tag: str, first: bytes | None, second: bytes | None) -> list[JobState]:
     """Claim a job for each content by a run of its own, then work both off side by side; returns their last states."""
-    start, errors, job_ids, threads = threading.Barrier(2), [], [], []
+    start = threading.Barrier(2)
+    errors: list[BaseException] = []
+    job_ids: list[str] = []
+    threads: list[threading.Thread] = []
     for content in (first, second):
         job_ids += ask(runtime, tag, {DOCUMENT: content})
         run_id = f"double-{uuid.uuid4().hex}"

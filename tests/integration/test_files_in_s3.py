@@ -28,8 +28,15 @@ GUIDE = "# Guide\n\n" + "".join(f"## Part {n}\n\nThe option `--limit-{n}` bounds
 def in_s3(settings: Settings, s3_place: tuple[str, AwsAccess], tmp_path: Path) -> Iterator[Runtime]:
     """The session's stores, with files in a bucket."""
     url, access = s3_place
-    roots = {name: tmp_path / name for name in ("artifacts_root", "snapshots_root", "reports_root")}
-    with Runtime(replace(settings, blobs_url=url, aws=access, **roots)) as made:
+    own_files = replace(
+        settings,
+        blobs_url=url,
+        aws=access,
+        artifacts_root=tmp_path / "artifacts_root",
+        snapshots_root=tmp_path / "snapshots_root",
+        reports_root=tmp_path / "reports_root",
+    )
+    with Runtime(own_files) as made:
         made.graph.ensure_schema()
         yield made
 

@@ -211,4 +211,4 @@ def _assert_only_loopback(stack: Stack) -> None:
     mine = {process.pid for process in orphans.find(stack.deployment().secrets.stack_id)}
     listening = [c for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN and c.pid in mine]
     assert listening
-    assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+    assert {c.laddr.ip if c.laddr else "" for c in listening} == {"127.0.0.1"}

@@ -118,7 +118,8 @@ def text_of(result: CallToolResult) -> str:
 def data_of(result: CallToolResult) -> dict[str, Any]:
     assert not result.is_error, text_of(result)
     assert result.structured_content is not None
-    return result.structured_content
+    content: dict[str, Any] = result.structured_content
+    return content
 
 
 def call(service: Sidecar, name: str, **arguments: Any) -> CallToolResult:

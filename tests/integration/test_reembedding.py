@@ -345,7 +345,7 @@ def test_points_that_get_lost_in_the_new_version_are_brought_back_before_the_swi
     for batch in backfilling.plan(dataset.runtime, dataset.tag):
         backfilling.backfill(dataset.runtime, dataset.tag, new, batch)
     lost = sorted(dataset.live())[:3]
-    dataset.runtime.vectors._client.delete(EmbeddingVersion.named(new).collection, points_selector=lost, wait=True)
+    dataset.runtime.vectors._client.delete(EmbeddingVersion.named(new).collection, points_selector=[*lost], wait=True)
     reembedding.complete(dataset.runtime, dataset.tag, new)
     assert dataset.ids(new) == dataset.live()
 

@@ -35,8 +35,14 @@ def own(settings: Settings, tmp_path: Path) -> Iterator[Runtime]:
     config.write_text(
         "retention: {final_jobs_days: 30, artifacts_days: 14, snapshots_days: 30, reports_days: 90}\n", encoding="utf-8"
     )
-    folders = {name: tmp_path / name for name in ("artifacts_root", "snapshots_root", "reports_root")}
-    with Runtime(replace(settings, config_file=config, **folders)) as made:
+    own_files = replace(
+        settings,
+        config_file=config,
+        artifacts_root=tmp_path / "artifacts_root",
+        snapshots_root=tmp_path / "snapshots_root",
+        reports_root=tmp_path / "reports_root",
+    )
+    with Runtime(own_files) as made:
         made.graph.ensure_schema()
         yield made
 

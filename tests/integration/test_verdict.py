@@ -19,7 +19,7 @@ from docgraph.model_servers import EmbeddingClient, EmbeddingServers
 from docgraph.model_servers.client import Vectors
 from docgraph.readiness import audit as auditing
 from docgraph.readiness import publishing
-from docgraph.readiness.judgement import judge
+from docgraph.readiness.judgement import drift_of, judge
 from docgraph.readiness.report import read_report
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
@@ -85,7 +85,7 @@ class Dataset:
     def generation(self, name: str) -> tuple[str, ...]:
         return self.runtime.graph.committed(self.document(name)).generation
 
-    def run(self, runtime: Runtime | None = None, **documents: str) -> dict[str, Any]:
+    def run(self, runtime: Runtime | None = None, /, **documents: str) -> dict[str, Any]:
         """Ingest documents (the unchanged guide where none is given) in one run, and return its report."""
         return run(runtime or self.runtime, self.tag, documents or {"guide": GUIDE})
 
@@ -352,7 +352,7 @@ def test_a_dataset_of_near_duplicates_is_ready_and_its_damage_is_seen(
             vectors=runtime.vectors,
             embedder=runtime.embedder,
             config=runtime.config,
-            drift=publishing.drift_of(verification.comparison),
+            drift=drift_of(verification.comparison),
             changed=changed,
         )
         return [str(reason.code) for reason in verdict.reasons]

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import socket
 import threading
+from collections.abc import Mapping
 
 import redis
 
@@ -62,9 +63,35 @@ def in_status(state: State, status: JobStatus) -> str:
     return job_id
 
 
+def texts(fields: Mapping[bytes | str, bytes | str]) -> dict[str, str]:
+    """Return a hash or an entry's fields as what they are with a client that decodes its answers: text."""
+    decoded = {name: value for name, value in fields.items() if isinstance(name, str) and isinstance(value, str)}
+    assert len(decoded) == len(fields), f"the client of the test doesn't decode: {fields}"
+    return decoded
+
+
+def entries(raw: redis.Redis, stream: str) -> list[tuple[str, dict[str, str]]]:
+    """Return the entries of a stream, oldest first: id and fields."""
+    found = []
+    for entry_id, fields in raw.xrange(stream) or []:
+        assert isinstance(entry_id, str)
+        assert fields is not None
+        found.append((entry_id, texts(fields)))
+    return found
+
+
+def append(raw: redis.Redis, fields: Mapping[str, str] | Mapping[bytes, bytes]) -> str:
+    """Append an entry to the stream of jobs as a foreign producer would; returns its id."""
+    entry_id = raw.xadd(keys.JOBS, dict(fields.items()))
+    assert isinstance(entry_id, str)
+    return entry_id
+
+
 def assert_consistent(raw: redis.Redis) -> None:
     """Check what must hold between all keys after every transition."""
-    states = {key.removeprefix(keys.STATE_PREFIX): raw.hgetall(key) for key in raw.scan_iter(keys.STATE_PREFIX + "*")}
+    states = {
+        key.removeprefix(keys.STATE_PREFIX): texts(raw.hgetall(key)) for key in raw.scan_iter(keys.STATE_PREFIX + "*")
+    }
     tags = {fields["tag"] for fields in states.values()}
     in_queue = {job_id for job_id, fields in states.items() if fields["status"] == "queued"}
     ended = {job_id for job_id, fields in states.items() if JobStatus(fields["status"]).is_final}
@@ -78,9 +105,9 @@ def assert_consistent(raw: redis.Redis) -> None:
             of_tag = {job_id for job_id in members if states[job_id]["tag"] == tag}
             assert set(raw.zrange(keys.index(tag, status), 0, -1)) == of_tag
 
-    entries = {entry_id: fields["job_id"] for entry_id, fields in raw.xrange(keys.JOBS)}
-    assert {states[job_id]["entry"]: job_id for job_id in in_queue} == entries
-    documents = {key: raw.hgetall(key) for key in raw.scan_iter(keys.DOCUMENT_PREFIX + "*")}
+    job_of_entry = {entry_id: fields["job_id"] for entry_id, fields in entries(raw, keys.JOBS)}
+    assert {states[job_id]["entry"]: job_id for job_id in in_queue} == job_of_entry
+    documents = {key: texts(raw.hgetall(key)) for key in raw.scan_iter(keys.DOCUMENT_PREFIX + "*")}
     assert {fields["queued"] for fields in documents.values() if "queued" in fields} == in_queue
     assert len({states[job_id]["document_id"] for job_id in in_queue}) == len(in_queue)
 
@@ -95,7 +122,7 @@ def assert_consistent(raw: redis.Redis) -> None:
 
     for job_id, fields in states.items():
         assert fields["v"] == "1"
-        numbers = [int(event["seq"]) for _, event in raw.xrange(keys.events(job_id))]
+        numbers = [int(event["seq"]) for _, event in entries(raw, keys.events(job_id))]
         assert numbers == list(range(int(fields["seq"]) - len(numbers) + 1, int(fields["seq"]) + 1))
         expires = raw.ttl(keys.events(job_id))
         assert expires > 0 if job_id in ended else expires == -1

@@ -13,6 +13,7 @@ import pytest
 
 from docgraph.domain.documents import Committed, EmbeddingVersion
 from docgraph.domain.jobs import JobState
+from docgraph.domain.pipeline_version import PipelineVersion
 from docgraph.domain.protocol import Attempt, CommitDecision, decide_commit
 from docgraph.ingest import pipeline
 from docgraph.ingest.stages import reconcile
@@ -70,8 +71,8 @@ def unchanged_forgets_what_was_asked_in_between(
 ) -> None:
     """An outcome "unchanged" by checksum alone."""
 
-    def stands(state: JobState, committed: Committed, fingerprint: str) -> bool:
-        return stands_already(replace(state, since=0), committed, fingerprint)
+    def stands(state: JobState, committed: Committed, wanted: PipelineVersion) -> bool:
+        return stands_already(replace(state, since=0), committed, wanted)
 
     for module in (pipeline, reconcile):
         patch.setattr(module, "stands_already", stands)

@@ -340,8 +340,13 @@ def try_histories(
     runtime: Runtime, version: EmbeddingVersion, examples: int, *, fixed: bool, shrink: bool = True
 ) -> None:
     """Let Hypothesis make up so many histories (the same ones each time where `fixed`), and shrink the one that fails."""
+
+    class OnTheseStores(CommitProtocol):
+        def __init__(self) -> None:
+            super().__init__(runtime, version)
+
     run_state_machine_as_test(
-        lambda: CommitProtocol(runtime, version),
+        OnTheseStores,
         settings=settings(
             max_examples=examples,
             stateful_step_count=_STEPS,

@@ -60,7 +60,7 @@ def test_redis_is_the_server_that_the_hook_connects_to(monkeypatch: pytest.Monke
     import redis
 
     ours = redis.Redis.from_url(settings.redis_url).connection_pool
-    theirs = RedisHook().get_conn().connection_pool
+    theirs = RedisHook().get_conn().connection_pool  # type: ignore[no-untyped-call]
     for name in ("host", "port", "username", "password", "db", "ssl_cert_reqs"):
         assert ours.connection_kwargs[name] == theirs.connection_kwargs[name], name
     assert ours.connection_class is theirs.connection_class

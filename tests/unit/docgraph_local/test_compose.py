@@ -26,7 +26,8 @@ WRITTEN_BY_COMPOSE_ENV = re.compile(r"\$\{([A-Z0-9_]+)")
 
 
 def _environment(service: str) -> dict[str, str]:
-    return SERVICE[service].get("environment", {})
+    environment: dict[str, str] = SERVICE[service].get("environment", {})
+    return environment
 
 
 def _flags(service: str) -> dict[str, str]:

@@ -48,7 +48,7 @@ def test_a_second_embedder_runs_where_it_is_configured_and_disturbs_only_who_ask
 
 
 def test_every_service_has_its_programs(deployment: Deployment) -> None:
-    named = {service: [] for service in SERVICES}
+    named: dict[str, list[str]] = {service: [] for service in SERVICES}
     for program in programs(deployment, SERVICES):
         named[program.service].append(program.name)
     assert {service: tuple(names) for service, names in named.items()} == dict(SERVICES)

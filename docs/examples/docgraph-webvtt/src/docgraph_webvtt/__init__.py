@@ -26,7 +26,8 @@ def sniff(data: bytes) -> float:
 def read(data: bytes, source: Source) -> Read:
     """Read the cues of a transcript, in their order, under its chapters."""
     writer = OutlineWriter()
-    chapter, spoken = "", []
+    chapter = ""
+    spoken: list[str] = []
     for block in re.split(r"\n{2,}", decode(data, source.uri))[1:]:
         if opening := _CHAPTER.match(block):
             writer.paragraph(" ".join(spoken))

@@ -36,6 +36,8 @@ def evidence(tmp_path: Path) -> Path:
     report["jobs"] = [
         {**job, "source_uri": "fs://ingest/watch/docs/guide.md", "status": "completed"} for job in report["jobs"]
     ]
+    done = {"jobs": 1, "completed": 1, "created": 0, "updated": 0, "unchanged": 1, "deleted": 0, "embedded": 0}
+    report["counts"].update(done)
     (folder / "ingest_report.json").write_text(json.dumps(report))
     return folder
 
@@ -45,12 +47,20 @@ def _change(evidence: Path, **fields: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
+def _count(evidence: Path, **counts: int) -> None:
+    report = json.loads((evidence / "ingest_report.json").read_text())
+    _change(evidence, counts={**report["counts"], **counts})
+
+
 @pytest.mark.parametrize(
     ("task", "spoil"),
     [
         ("6.1", lambda evidence: _change(evidence, jobs=[])),
         ("6.2", lambda evidence: (evidence / "ingest_report.json").unlink()),
         ("6.2", lambda evidence: _change(evidence, drift_pct=-1)),
+        ("6.2", lambda evidence: _count(evidence, unchanged=0, updated=1)),
+        ("6.2", lambda evidence: _count(evidence, embedded=1)),
+        ("6.2", lambda evidence: _count(evidence, jobs=0, unchanged=0)),
         ("6.3", lambda evidence: (evidence / "ingest_report.md").unlink()),
         ("6.4", lambda evidence: _change(evidence, ready_for_queries=False)),
     ],

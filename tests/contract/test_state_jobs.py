@@ -193,8 +193,8 @@ def test_a_claim_works_though_somebody_deleted_the_stream(state: State, raw: red
 @pytest.mark.parametrize("status", ALL)
 def test_a_stage_begins_only_while_the_job_runs_under_this_run(state: State, status: JobStatus) -> None:
     job_id = in_status(state, status)
-    assert state.jobs.begin_stage(job_id, RUN, "embed") is (status in LIVE)
-    assert state.jobs.begin_stage(job_id, "another", "parse") is False
+    assert state.jobs.begin_stage(job_id, RUN, "embed").live is (status in LIVE)
+    assert state.jobs.begin_stage(job_id, "another", "parse").live is False
     assert state.jobs.is_live(job_id, RUN) is (status in LIVE)
     assert state.jobs.is_live(job_id, "another") is False
     assert state.jobs.get(job_id).stage == ("embed" if status in LIVE else "")
@@ -261,7 +261,7 @@ def test_a_cancel_ends_whatever_has_not_ended_and_says_what_was_before(state: St
 def test_who_works_on_a_cancelled_job_learns_it_everywhere(state: State) -> None:
     job_id = running(state)
     state.jobs.cancel(job_id, "by the operator")
-    assert not state.jobs.begin_stage(job_id, RUN, "embed")
+    assert not state.jobs.begin_stage(job_id, RUN, "embed").live
     assert not state.jobs.is_live(job_id, RUN)
     assert not state.jobs.add_counts(job_id, RUN, embedded=1)
     assert not state.jobs.pause(job_id, RUN, "x")
@@ -354,7 +354,7 @@ def test_an_unknown_job_is_named_in_the_error(state: State, call: str) -> None:
 
 def test_calls_about_an_unknown_job_leave_nothing_behind(state: State, raw: redis.Redis) -> None:
     job_id = new_job_id()
-    assert not state.jobs.begin_stage(job_id, RUN, "parse")
+    assert not state.jobs.begin_stage(job_id, RUN, "parse").live
     assert not state.jobs.add_counts(job_id, RUN, embedded=1)
     assert not state.jobs.requeue(job_id, RUN, "x")
     state.jobs.set_report([job_id], "x")

@@ -72,7 +72,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(job=jobs, run=RUNS)
     def begin_stage(self, job: str, run: str) -> None:
-        assert self.state.jobs.begin_stage(job, run, "embed") is self.is_live(job, run)
+        assert self.state.jobs.begin_stage(job, run, "embed").live is self.is_live(job, run)
 
     @rule(job=jobs, run=RUNS, pausing=st.booleans())
     def pause(self, job: str, run: str, pausing: bool) -> None:

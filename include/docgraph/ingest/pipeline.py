@@ -9,14 +9,14 @@ from __future__ import annotations
 import heapq
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 
 from docgraph.domain.errors import ArtifactDamagedError, DocumentError, JobNotFoundError, WorldError
 from docgraph.domain.jobs import GIVEN_UP, STAGES, JobState, JobStatus, Outcome
 from docgraph.ingest.stages import build_graph, embed, extract, parse, reconcile, vector_upsert
-from docgraph.ingest.work import JobLostError, Work, pipeline_version, stands_already
+from docgraph.ingest.work import JobLostError, Work, begin, pipeline_version, stands_already
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
 from docgraph.state.records import Checkpoint
@@ -89,27 +89,41 @@ def run_stage(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str])
 
     Raises:
         WorldError: something outside failed; repeating the call goes on where this one stopped.
-        JobNotFoundError: Redis has lost jobs of the batch: nothing is done, and nothing is called done.
+        JobNotFoundError: Redis has lost jobs of the batch: the others are done, the task is not.
     """
-    known = _with_cleared(runtime, run_id, runtime.state.jobs.get_many(job_ids))
-    if lost := sorted(set(job_ids) - {state.job.job_id for state in known}):
-        raise JobNotFoundError(
-            f"Redis has lost {len(lost)} of the {len(job_ids)} jobs of this task (first: {lost[0]}), so {stage} is not done. "
-            "Send their documents again; `ingestctl repair --all` brings back the rest."
-        )
-    states = [s for s in known if runtime.state.jobs.begin_stage(s.job.job_id, run_id, stage)]
-    works = [Work(runtime, state, run_id, stage) for state in states]
+    works: list[Work] = []
+    lost: list[str] = []
+    begun = _begin_each(runtime, stage, run_id, job_ids, lost)
     try:
         if stage == embed.NAME:
+            works = list(begun)
             _run_together(works)
         else:
-            for work in works:
+            for work in begun:
+                works.append(work)
                 _run_one(work, MODULES[stage])
                 work.forget()
     except WorldError as error:
         for work in works:
             runtime.state.jobs.note_error(work.job_id, run_id, f"{stage}: {error}")
         raise
+    if lost:
+        raise JobNotFoundError(
+            f"Redis has lost {len(lost)} of the {len(job_ids)} jobs of this task (first: {lost[0]}): {stage} is done for the "
+            "others only. Send their documents again; `ingestctl repair --all` brings back the rest."
+        )
+
+
+def _begin_each(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str], lost: list[str]) -> Iterator[Work]:
+    """Begin the stage with one job after the other and yield those that are this run's to work on; `lost` takes the unknown ids."""
+    for job_id in job_ids:
+        try:
+            work = begin(runtime, job_id, run_id, stage)
+        except JobNotFoundError:
+            lost.append(job_id)
+        else:
+            if work is not None:
+                yield work
 
 
 def _with_cleared(runtime: Runtime, run_id: str, states: Sequence[JobState]) -> list[JobState]:
@@ -133,7 +147,6 @@ def _run_one(work: Work, module: ModuleType) -> None:
 
 
 def _run_unless_done(work: Work, module: ModuleType, start: float) -> None:
-    work.check_live()
     fingerprint = module.fingerprint_of(work)
     if _is_done(work, fingerprint):
         work.say("skipped", message="done before, and nothing it depends on has changed")
@@ -148,7 +161,6 @@ def _run_together(works: Sequence[Work]) -> None:
     for work in works:
 
         def prepare(work: Work = work) -> None:
-            work.check_live()
             fingerprint = embed.fingerprint_of(work)
             if _is_done(work, fingerprint):
                 work.say("skipped", message="done before, and nothing it depends on has changed")
@@ -201,11 +213,8 @@ def _is_done(work: Work, fingerprint: str) -> bool:
 
 def _announce(work: Work, checkpoint: Checkpoint) -> None:
     failpoint(f"{work.stage}.before_announce")
-    work.set_checkpoint(work.stage, checkpoint)
     # A job's last event says how it ended: after it there is nothing to say about a stage.
-    if work.stage != reconcile.NAME:
-        unit = checkpoint.extra.get("unit", "")
-        work.say("done", done=checkpoint.items, total=checkpoint.items, unit=unit)
+    work.set_checkpoint(work.stage, checkpoint, announce=work.stage != reconcile.NAME)
 
 
 def _fail(work: Work, error: DocumentError) -> None:
@@ -215,9 +224,10 @@ def _fail(work: Work, error: DocumentError) -> None:
 
 def close_run(runtime: Runtime, run_id: str) -> list[JobState]:
     """End what a run leaves open: a job whose tasks were given up by Airflow is failed with the last error it saw."""
-    for state in runtime.state.jobs.jobs_of_run(run_id):
-        if not state.status.is_final and state.run_id == run_id:
-            reason = state.error or f"the tasks of run {run_id} ended without finishing it; see the task log in Airflow"
-            message = f"Stage {state.stage or 'claim'} did not finish: {reason}. `ingestctl resume {state.job.job_id}` tries again."
-            runtime.state.jobs.fail(state.job.job_id, run_id=run_id, code=GIVEN_UP, message=message)
-    return runtime.state.jobs.jobs_of_run(run_id)
+    states = runtime.state.jobs.jobs_of_run(run_id)
+    abandoned = [state for state in states if not state.status.is_final and state.run_id == run_id]
+    for state in abandoned:
+        reason = state.error or f"the tasks of run {run_id} ended without finishing it; see the task log in Airflow"
+        message = f"Stage {state.stage or 'claim'} did not finish: {reason}. `ingestctl resume {state.job.job_id}` tries again."
+        runtime.state.jobs.fail(state.job.job_id, run_id=run_id, code=GIVEN_UP, message=message)
+    return runtime.state.jobs.jobs_of_run(run_id) if abandoned else states

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from docgraph.domain.documents import Committed, EmbeddingVersion
-from docgraph.domain.errors import EmbeddingVersionError
+from docgraph.domain.errors import EmbeddingVersionError, JobNotFoundError
 from docgraph.domain.identity import content_hash
-from docgraph.domain.jobs import Job, JobState, Operation
+from docgraph.domain.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation
 from docgraph.domain.pipeline_version import PipelineVersion
 from docgraph.extraction import EXTRACT_VERSION, ExtractOptions
 from docgraph.formats import PARSE_VERSION, ParseOptions
@@ -80,8 +81,7 @@ class Work:
         Raises:
             JobLostError: it was cancelled or taken over.
         """
-        wait_for_gate(self.runtime, [self])
-        if not self.runtime.state.jobs.is_live(self.job_id, self.run_id):
+        if not still_live(self.runtime, [self]):
             raise JobLostError(self.job_id)
 
     def checkpoint(self, stage: str) -> Checkpoint:
@@ -101,9 +101,9 @@ class Work:
             self._memory.checkpoints = self.runtime.state.jobs.checkpoints(self.job_id)
         return self._memory.checkpoints.get(stage)
 
-    def set_checkpoint(self, stage: str, checkpoint: Checkpoint) -> None:
-        """Record that a stage is done for this job."""
-        self.runtime.state.jobs.set_checkpoint(self.job_id, stage, checkpoint)
+    def set_checkpoint(self, stage: str, checkpoint: Checkpoint, *, announce: bool = False) -> None:
+        """Record that a stage is done for this job, and (`announce`) say so on its stream."""
+        self.runtime.state.jobs.set_checkpoint(self.job_id, stage, checkpoint, announce=announce)
         if self._memory.checkpoints is not None:
             self._memory.checkpoints[stage] = checkpoint
 
@@ -200,14 +200,36 @@ def target_versions(runtime: Runtime, tag: str) -> list[EmbeddingVersion]:
         ) from error
 
 
-def wait_for_gate(runtime: Runtime, works: list[Work]) -> None:
-    """Wait while the gate is closed, showing the jobs as paused; returns at once when it is open."""
-    gate = runtime.state.gate.state()
-    if gate.open:
-        return
+def begin(runtime: Runtime, job_id: str, run_id: str, stage: str) -> Work | None:
+    """Begin a stage with a job, waiting out a closed gate; None where the job is not this run's to work on.
+
+    What the run's report gave up is taken up again: the task was cleared in Airflow after the report.
+
+    Raises:
+        JobNotFoundError: no job has this id.
+    """
+    jobs = runtime.state.jobs
+    begun = jobs.begin_stage(job_id, run_id, stage)
+    given_up = begun.state and (begun.state.status, begun.state.run_id, begun.state.error_code)
+    if given_up == (JobStatus.FAILED, run_id, GIVEN_UP) and jobs.take_up_again(job_id, run_id):
+        begun = jobs.begin_stage(job_id, run_id, stage)
+    if begun.state is None:
+        raise JobNotFoundError(f"No job has the id {job_id}.")
+    if not begun.live:
+        return None
+    work = Work(runtime, begun.state, run_id, stage, _Memory(checkpoints=begun.checkpoints))
+    return work if begun.gate.open or still_live(runtime, [work]) else None
+
+
+def still_live(runtime: Runtime, works: Sequence[Work]) -> list[Work]:
+    """Wait while the gate is closed, showing the jobs as paused, and return those that are still their run's to work on."""
+    jobs = runtime.state.jobs
+    answers = [(work, *jobs.may_go_on(work.job_id, work.run_id)) for work in works]
+    closed = next((gate for _, _, gate in answers if not gate.open), None)
+    if closed is None:
+        return [work for work, live, _ in answers if live]
     for work in works:
-        runtime.state.jobs.pause(work.job_id, work.run_id, gate.reason)
-    if not runtime.state.gate.wait(lambda: any(runtime.state.jobs.is_live(w.job_id, w.run_id) for w in works)):
-        return
-    for work in works:
-        runtime.state.jobs.unpause(work.job_id, work.run_id)
+        jobs.pause(work.job_id, work.run_id, closed.reason)
+    if not runtime.state.gate.wait(lambda: any(jobs.is_live(work.job_id, work.run_id) for work in works)):
+        return []
+    return [work for work in works if jobs.unpause(work.job_id, work.run_id)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from docgraph.domain.jobs import now
@@ -22,6 +22,13 @@ class GateState:
     since: str = ""
 
 
+def gate_of(fields: Mapping[str, str]) -> GateState:
+    """Read the hash of the gate; an empty one is an open gate."""
+    return GateState(
+        open=fields.get("state", "open") == "open", reason=fields.get("reason", ""), since=fields.get("since", "")
+    )
+
+
 class Gate:
     """The hash `ingest:gate`; open where nobody has said anything."""
 
@@ -30,10 +37,7 @@ class Gate:
 
     def state(self) -> GateState:
         """Return how the gate stands."""
-        fields = self._server.call("HGETALL", keys.GATE)
-        return GateState(
-            open=fields.get("state", "open") == "open", reason=fields.get("reason", ""), since=fields.get("since", "")
-        )
+        return gate_of(self._server.call("HGETALL", keys.GATE))
 
     def close(self, reason: str) -> None:
         """Let no new batch begin; closed twice, the reason is the newer and `since` stays."""

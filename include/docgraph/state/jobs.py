@@ -8,31 +8,30 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from docgraph.domain.errors import IllegalTransitionError, JobNotFoundError
 from docgraph.domain.identity import document_id, is_tag
 from docgraph.domain.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation, Outcome, new_job_id, now
 from docgraph.state import keys
-from docgraph.state.records import Checkpoint, Enqueued, StreamEntry, state_of
-from docgraph.state.server import Argument, Server
+from docgraph.state.gate import GateState, gate_of
+from docgraph.state.job_queries import JobQueries, unknown_job
+from docgraph.state.records import BegunStage, Checkpoint, Enqueued, StreamEntry, checkpoints_of, state_of
+from docgraph.state.server import Argument
 
 #: Longest error message kept with a job, characters.
 MESSAGE_LIMIT = 4_000
 #: Longest field taken over from an entry that somebody else wrote, characters.
 FOREIGN_FIELD_LIMIT = 2_000
-_READ_BATCH = 1_000
+_REPORT_BATCH = 1_000
 _PURGE_BATCH = 500
 #: What an entry of the stream may lie ahead of the server's clock without that clock having been put back.
 _CLOCK_TOLERANCE_MS = 1_000
 
 
-class Jobs:
+class Jobs(JobQueries):
     """The hashes `ingest:state:<job_id>`, their stream `ingest:jobs`, and the indexes over them."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
 
     def enqueue(self, job: Job, *, committed_version: int = 0) -> Enqueued:
         """Put a job into the queue and give it its document's next version.
@@ -134,80 +133,6 @@ class Jobs:
             for (entry_id, fields), status in zip(entries, statuses, strict=True)
         ]
 
-    def known_version(self, document_ids: Sequence[str]) -> dict[str, int]:
-        """Return the newest version of each document that Redis knows; of the others the graph has to be asked."""
-        answers = self._server.call_many([("HGET", keys.document(each), "version") for each in document_ids])
-        return {each: int(answer) for each, answer in zip(document_ids, answers, strict=True) if answer}
-
-    def newest(self, document_id: str) -> JobState | None:
-        """Return the job that last asked for a document; None where none did or retention has removed it.
-
-        Requests that were rejected before they became jobs of the document are not among them: `find` lists those.
-        """
-        job_id = self._server.call("HGET", keys.document(document_id), "job_id")
-        states = self.get_many([job_id]) if job_id else []
-        return states[0] if states else None
-
-    def get(self, job_id: str) -> JobState:
-        """Return a job.
-
-        Raises:
-            JobNotFoundError: no job has this id.
-        """
-        states = self.get_many([job_id])
-        if not states:
-            raise JobNotFoundError(_unknown(job_id))
-        return states[0]
-
-    def get_many(self, job_ids: Iterable[str]) -> list[JobState]:
-        """Return these jobs in the given order; ids that no job has are left out."""
-        wanted = list(job_ids)
-        states: list[JobState] = []
-        for start in range(0, len(wanted), _READ_BATCH):
-            batch = wanted[start : start + _READ_BATCH]
-            answers = self._server.call_many([("HGETALL", keys.state(job_id)) for job_id in batch])
-            states.extend(state_of(answer) for answer in answers if answer.get("status"))
-        return states
-
-    def find(self, *, tag: str | None = None, status: JobStatus | None = None, limit: int = 100) -> list[JobState]:
-        """Return the newest jobs, of one tag and in one status where these are given."""
-        if limit < 1:
-            return []
-        job_ids = self._server.call("ZREVRANGE", keys.index(tag, status), 0, limit - 1)
-        # A job may have moved on between the look at the index and the look at the job.
-        return [state for state in self.get_many(job_ids) if status is None or state.status is status]
-
-    def counts_by_status(self, tag: str | None = None) -> dict[JobStatus, int]:
-        """Return the number of jobs in each status, of all jobs or of one tag."""
-        answers = self._server.call_many([("ZCARD", keys.index(tag, status)) for status in JobStatus])
-        return {status: int(answer) for status, answer in zip(JobStatus, answers, strict=True)}
-
-    def jobs_of_run(self, run_id: str) -> list[JobState]:
-        """Return all jobs that a run holds, in the order in which they were enqueued; ended ones among them."""
-        return self._held(run_id, self._server.call("SMEMBERS", keys.run(run_id)))
-
-    def runs_with_live_jobs(self) -> dict[str, list[str]]:
-        """Return the runs that hold running or paused jobs, each with the ids of these jobs."""
-        job_ids = [
-            job_id
-            for status in (JobStatus.RUNNING, JobStatus.PAUSED)
-            for job_id in self._server.call("ZRANGE", keys.index(status=status), 0, -1)
-        ]
-        runs: dict[str, list[str]] = {}
-        for start in range(0, len(job_ids), _READ_BATCH):
-            batch = job_ids[start : start + _READ_BATCH]
-            answers = self._server.call_many([("HMGET", keys.state(each), "status", "run_id") for each in batch])
-            for job_id, (status, run_id) in zip(batch, answers, strict=True):
-                if run_id and status in {JobStatus.RUNNING, JobStatus.PAUSED}:
-                    runs.setdefault(run_id, []).append(job_id)
-        return runs
-
-    def unreported_runs(self, limit: int) -> dict[str, str]:
-        """Return the runs of the newest `limit` ended jobs that are in no report yet, newest first, each with its tag."""
-        job_ids = self._server.call("ZREVRANGE", keys.INDEX_FINISHED, 0, limit - 1)
-        answers = self._server.call_many([("HMGET", keys.state(each), "run_id", "tag", "report") for each in job_ids])
-        return {run_id: tag for run_id, tag, report in answers if run_id and tag and not report}
-
     def take_up_again(self, job_id: str, run_id: str) -> bool:
         """Let a run go on with a job that its own report had to give up (`stage_failed`), as the job's next attempt.
 
@@ -233,22 +158,25 @@ class Jobs:
         )
         return self._held(run_id, held)
 
-    def _held(self, run_id: str, job_ids: Iterable[str]) -> list[JobState]:
-        states = [state for state in self.get_many(job_ids) if state.run_id == run_id]
-        return sorted(states, key=lambda state: (state.job.version, state.job.job_id))
+    def begin_stage(self, job_id: str, run_id: str, stage: str) -> BegunStage:
+        """Say that a stage begins, and return all that the stage has to know of its job, in one round trip."""
+        live, state, checkpoints, gate = self._server.script(
+            "begin_stage",
+            [keys.state(job_id), keys.checkpoint(job_id), keys.GATE],
+            (now(), job_id, run_id, stage),
+        )
+        known = _paired(state)
+        return BegunStage(
+            live=bool(live),
+            state=state_of(known) if known.get("status") else None,
+            checkpoints=checkpoints_of(_paired(checkpoints)),
+            gate=gate_of(_paired(gate)),
+        )
 
-    def pipeline_of(self, job_id: str) -> str:
-        """Return the pipeline fingerprint with which the job was claimed; empty where it never was."""
-        return str(self._server.call("HGET", keys.state(job_id), "pipeline") or "")
-
-    def begin_stage(self, job_id: str, run_id: str, stage: str) -> bool:
-        """Say that a stage begins; False: the job is not this run's to work on (cancelled, ended, taken by another)."""
-        return bool(self._server.script("begin_stage", [keys.state(job_id)], (now(), job_id, run_id, stage)))
-
-    def is_live(self, job_id: str, run_id: str) -> bool:
-        """Tell whether the job is still running or paused under this run: to be asked between batches."""
-        status, holder = self._server.call("HMGET", keys.state(job_id), "status", "run_id")
-        return status in {JobStatus.RUNNING, JobStatus.PAUSED} and holder == run_id
+    def may_go_on(self, job_id: str, run_id: str) -> tuple[bool, GateState]:
+        """Tell whether the job is still running or paused under this run, and how the gate stands: to be asked between batches."""
+        live, gate = self._server.script("may_go_on", [keys.GATE], (job_id, run_id))
+        return bool(live), gate_of(_paired(gate))
 
     def pause(self, job_id: str, run_id: str, reason: str) -> bool:
         """Say that the job waits (the gate is closed); False: it is not this run's to work on."""
@@ -282,20 +210,16 @@ class Jobs:
         arguments = (now(), job_id, run_id, message[:MESSAGE_LIMIT])
         return bool(self._server.script("note_error", [keys.state(job_id)], arguments))
 
-    def checkpoint(self, job_id: str, stage: str) -> Checkpoint | None:
-        """Return what a stage left behind for this job; None where it has not been done."""
-        raw = self._server.call("HGET", keys.checkpoint(job_id), stage)
-        return None if raw is None else Checkpoint(**json.loads(raw))
+    def set_checkpoint(self, job_id: str, stage: str, checkpoint: Checkpoint, *, announce: bool = False) -> None:
+        """Record that a stage is done, and (`announce`) say so on the job's stream in the same step.
 
-    def checkpoints(self, job_id: str) -> dict[str, Checkpoint]:
-        """Return what all stages left behind for this job, by stage."""
-        fields = self._server.call("HGETALL", keys.checkpoint(job_id))
-        return {stage: Checkpoint(**json.loads(raw)) for stage, raw in fields.items() if stage != "v"}
-
-    def set_checkpoint(self, job_id: str, stage: str, checkpoint: Checkpoint) -> None:
-        """Record that a stage is done; nothing is recorded for a job that retention has removed."""
+        Nothing is recorded for a job that retention has removed.
+        """
         value = json.dumps(asdict(checkpoint), ensure_ascii=False, sort_keys=True)
-        self._server.script("set_checkpoint", [keys.state(job_id), keys.checkpoint(job_id)], (stage, value))
+        arguments: list[Argument] = [stage, value]
+        if announce:
+            arguments += [now(), job_id, checkpoint.items, checkpoint.extra.get("unit", ""), uuid.uuid4().hex]
+        self._server.script("set_checkpoint", [keys.state(job_id), keys.checkpoint(job_id)], arguments)
 
     def next_fence(self, document_id: str, committed_fence: int) -> int:
         """Return the fence of a new attempt at a document: above every one before and above what the graph has committed."""
@@ -303,8 +227,8 @@ class Jobs:
 
     def set_report(self, job_ids: Sequence[str], report_id: str) -> None:
         """Record which report these jobs are in."""
-        for start in range(0, len(job_ids), _READ_BATCH):
-            self._server.script("set_report", [], (report_id, *job_ids[start : start + _READ_BATCH]))
+        for start in range(0, len(job_ids), _REPORT_BATCH):
+            self._server.script("set_report", [], (report_id, *job_ids[start : start + _REPORT_BATCH]))
 
     def fail(self, job_id: str, *, run_id: str | None, code: str, message: str) -> bool:
         """End a job with an error: as the run that holds it, or (`run_id` None) as a caretaker, whoever holds it.
@@ -332,7 +256,7 @@ class Jobs:
         arguments = (now(), job_id, run_id, after.value, code, message[:MESSAGE_LIMIT], uuid.uuid4().hex)
         answer = self._server.script("stop", [keys.state(job_id)], arguments)
         if not answer:
-            raise JobNotFoundError(_unknown(job_id))
+            raise JobNotFoundError(unknown_job(job_id))
         return bool(answer[0]), JobStatus(answer[1])
 
     def resume(self, job_id: str) -> JobState:
@@ -346,7 +270,7 @@ class Jobs:
         answer = self._restart(job_id, "", "resumed")
         match answer[0]:
             case "missing":
-                raise JobNotFoundError(_unknown(job_id))
+                raise JobNotFoundError(unknown_job(job_id))
             case "refused":
                 raise IllegalTransitionError(
                     f"Job {job_id} can't be resumed: it is {answer[1]}. Only a failed or cancelled job can."
@@ -387,9 +311,10 @@ class Jobs:
                 return removed
 
 
+def _paired(flat: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return a hash that a script returned; the older wire protocol gives names and values in one list."""
+    return dict(flat) if isinstance(flat, Mapping) else dict(zip(flat[::2], flat[1::2], strict=True))
+
+
 def _flat(counts: Mapping[str, int]) -> list[Argument]:
     return [part for name, number in counts.items() for part in (name, int(number))]
-
-
-def _unknown(job_id: str) -> str:
-    return f"No job has the id {job_id}; `ingestctl status` lists the jobs."

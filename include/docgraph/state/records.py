@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from docgraph.domain.errors import ConfigurationError
 from docgraph.domain.jobs import Job, JobState, JobStatus, Operation
 from docgraph.state import keys
+from docgraph.state.gate import GateState
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,24 @@ class StreamEntry:
     def is_foreign(self) -> bool:
         """Whether the entry was added by another program and not yet admitted or rejected."""
         return not self.status
+
+
+@dataclass(frozen=True, slots=True)
+class BegunStage:
+    """What a stage finds when it begins with a job, all of one moment."""
+
+    #: Whether the job is this run's to work on: not cancelled, ended or taken by another.
+    live: bool
+    #: None where no job has the id.
+    state: JobState | None
+    #: What the stages have left behind for the job.
+    checkpoints: dict[str, Checkpoint]
+    gate: GateState
+
+
+def checkpoints_of(fields: Mapping[str, str]) -> dict[str, Checkpoint]:
+    """Read the hash of a job's checkpoints, by stage."""
+    return {stage: Checkpoint(**json.loads(raw)) for stage, raw in fields.items() if stage != "v"}
 
 
 def state_of(fields: Mapping[str, Any]) -> JobState:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from docgraph.domain.documents import EmbeddingVersion, ParsedDocument, Plan
 from docgraph.domain.errors import DocumentError
 from docgraph.domain.identity import fingerprint
-from docgraph.ingest.work import Work, wait_for_gate
+from docgraph.ingest.work import Work, still_live
 from docgraph.integrity.staging import Pace, Text, VectorStager
 from docgraph.runtime.failpoints import failpoint
 from docgraph.state.records import Checkpoint
@@ -97,10 +97,8 @@ class _Embedding(Pace):
 
     def wanted(self, batch: Sequence[Text]) -> Sequence[Text]:
         involved = [state for state in self._of(text.document_id for text in batch) if not state.failed]
-        wait_for_gate(self._runtime, [state.work for state in involved])
-        jobs = self._runtime.state.jobs
-        live = [state for state in involved if jobs.is_live(state.work.job_id, state.work.run_id)]
-        due = {section_id for state in live for section_id in state.due}
+        live = {work.job_id for work in still_live(self._runtime, [state.work for state in involved])}
+        due = {section_id for state in involved if state.work.job_id in live for section_id in state.due}
         return [text for text in batch if text.section_id in due]
 
     def embedded(self, document_id: str, section_ids: Sequence[str]) -> None:

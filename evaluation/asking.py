@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docgraph.retrieval import search
+from docgraph.retrieval.arms import POOL
 from docgraph.retrieval.confidence import Features
-from docgraph.retrieval.search import POOL
 from docgraph.runtime.connections import Runtime
 from evaluation.corpus import TAG
 from evaluation.questions import Question

@@ -343,7 +343,7 @@ def test_single_documents_can_be_compared_and_mended(dataset: Dataset) -> None:
 
 @pytest.mark.task("6.2")
 def test_the_order_of_ids_is_the_same_in_both_stores(dataset: Dataset) -> None:
-    graph = [live.section_id for live in dataset.runtime.graph.live_sections(dataset.tag)]
+    graph = [live.section_id for live in dataset.runtime.graph.generations(dataset.tag)]
     points = [point.section_id for point in dataset.runtime.vectors.scroll(dataset.version, tag=dataset.tag)]
     assert graph == points == sorted(graph)
 

@@ -118,7 +118,7 @@ class Dataset:
         return {p.section_id for p in self.runtime.vectors.scroll(EmbeddingVersion.named(version), tag=self.tag)}
 
     def live(self) -> set[str]:
-        return {live.section_id for live in self.runtime.graph.live_sections(self.tag)}
+        return {live.section_id for live in self.runtime.graph.generations(self.tag)}
 
     @property
     def versions(self) -> DatasetVersions:

@@ -58,3 +58,5 @@ class CommitResult:
 
     decision: CommitDecision
     document: Committed
+    #: The embedding versions that the dataset wanted when the commit was made; None where the commit had no reason to ask.
+    versions: tuple[str, ...] | None = None

@@ -112,11 +112,19 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What the extract stage leaves for a document."""
+    """What was found in the sections of a document."""
 
     entities: tuple[Entity, ...] = ()
     mentions: tuple[Mention, ...] = ()
     relations: tuple[Relation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedDocument:
+    """What the extract stage leaves: all that is known of a document before the graph is asked."""
+
+    parsed: ParsedDocument
+    extraction: Extraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +167,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What build_graph leaves: the desired subgraph of a document and its difference against the committed one."""
+    """What build_graph leaves: the document, and the difference of its generation against the committed one.
+
+    It is all that the stages after it read, one artifact each.
+    """
 
     document_id: str
-    parsed: str
-    extracted: str
+    #: None for a deletion.
+    document: ExtractedDocument | None
     base_generation: tuple[str, ...]
     target_generation: tuple[str, ...]
     difference: Difference

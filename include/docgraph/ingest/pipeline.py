@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 
+from docgraph.domain.documents import Plan
 from docgraph.domain.errors import ArtifactDamagedError, DocumentError, JobNotFoundError, WorldError
 from docgraph.domain.jobs import GIVEN_UP, STAGES, JobState, JobStatus, Outcome
 from docgraph.ingest.stages import build_graph, embed, extract, parse, reconcile, vector_upsert
@@ -165,6 +166,8 @@ def _run_together(works: Sequence[Work]) -> None:
             if _is_done(work, fingerprint):
                 work.say("skipped", message="done before, and nothing it depends on has changed")
             else:
+                # Read here, where a damaged artifact is made again; the batch finds it in the task's memory.
+                work.load("build_graph", Plan)
                 due.append((work, fingerprint))
 
         with_document_errors(work, prepare)

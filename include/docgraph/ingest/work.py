@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from docgraph.domain.documents import Committed, EmbeddingVersion
-from docgraph.domain.errors import EmbeddingVersionError, JobNotFoundError
+from docgraph.domain.errors import ArtifactDamagedError, EmbeddingVersionError, JobNotFoundError
 from docgraph.domain.identity import content_hash
 from docgraph.domain.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation
 from docgraph.domain.pipeline_version import PipelineVersion
@@ -37,6 +37,7 @@ class _Memory:
     checkpoints: dict[str, Checkpoint] | None = None
     versions: list[EmbeddingVersion] | None = None
     artifacts: dict[str, Any] = field(default_factory=dict)
+    standing: Committed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +129,29 @@ class Work:
             self._memory.versions = target_versions(self.runtime, self.job.tag)
         return self._memory.versions
 
+    def standing(self) -> Committed:
+        """Return what was committed for the document when the task first asked."""
+        if self._memory.standing is None:
+            self._memory.standing = self.runtime.graph.committed(self.document_id)
+        return self._memory.standing
+
     def forget(self) -> None:
         """Let go of what was read: the task has other documents to work on."""
-        self._memory.checkpoints = self._memory.versions = None
+        self._memory.checkpoints = self._memory.versions = self._memory.standing = None
         self._memory.artifacts.clear()
 
 
 def load_artifact(runtime: Runtime, reference: str, kind: type[T]) -> T:
-    """Read an artifact back as the type it was stored from."""
-    return TypeAdapter(kind).validate_python(runtime.artifacts.get_json(reference))
+    """Read an artifact back as the type it was stored from.
+
+    Raises:
+        ArtifactDamagedError: it is not there, not what was stored, or of another release of docgraph.
+    """
+    value = runtime.artifacts.get_json(reference)
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise ArtifactDamagedError(f"The artifact {reference} is not what this release reads: {error}") from error
 
 
 def store_artifact(runtime: Runtime, stage: str, fingerprint: str, value: Any) -> str:
@@ -182,17 +197,29 @@ def stands_already(work_state: JobState, committed: Committed, pipeline: Pipelin
     return committed.exists and committed.checksum == work_state.job.checksum and pipeline.made(committed.pipeline)
 
 
-def target_versions(runtime: Runtime, tag: str) -> list[EmbeddingVersion]:
+def target_versions(runtime: Runtime, tag: str, dataset: Mapping[str, Any] | None = None) -> list[EmbeddingVersion]:
     """Return the embedding versions that a commit must have vectors in: the readers' first, then the one that is being built.
+
+    `dataset` is its node where the caller has read it already.
 
     Raises:
         EmbeddingVersionError: no embedding server makes one of them.
         StoreUnavailableError: Neo4j or an embedding server can't be reached.
     """
-    dataset = runtime.graph.dataset(tag) or runtime.graph.ensure_dataset(tag, runtime.embedding_version.name)
-    wanted = dict.fromkeys(filter(None, (dataset["embedding_version"], dataset["building"])))
+    dataset = dataset or runtime.graph.dataset(tag) or runtime.graph.ensure_dataset(tag, runtime.embedding_version.name)
+    return served_versions(
+        runtime, tag, dict.fromkeys(filter(None, (dataset["embedding_version"], dataset["building"])))
+    )
+
+
+def served_versions(runtime: Runtime, tag: str, names: Iterable[str]) -> list[EmbeddingVersion]:
+    """Return a dataset's embedding versions of these names.
+
+    Raises:
+        EmbeddingVersionError: no embedding server makes one of them.
+    """
     try:
-        return [runtime.embedder.serving(name).version for name in wanted]
+        return [runtime.embedder.serving(name).version for name in names]
     except EmbeddingVersionError as error:
         raise EmbeddingVersionError(
             f"The dataset {tag!r} can't take vectors. {error} Start a server with the dataset's model beside the present one "

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -112,9 +113,8 @@ def look(
     # Each statement waits until all is applied that was committed when the one before it ended. So a commit that was being
     # applied under the hashes has moved its document for whoever reads it last.
     runtime.graph.mark(stillness)
-    before = runtime.graph.committed_many(document_ids, stillness=stillness)
+    before, tags = runtime.graph.committed_with_tags(document_ids, stillness=stillness)
     hashes = runtime.graph.section_hashes(document_ids, with_text=with_vectors, stillness=stillness)
-    tags = runtime.graph.tags_of(document_ids)
     points = points_of(runtime, version, document_ids, with_vectors=with_vectors)
     found = {i: compare_one(before[i], hashes[i], points[i], tag=tags.get(i)) for i in document_ids}
     # A point whose payload names another document is there all the same: wrong rather than missing.
@@ -149,17 +149,25 @@ def points_of(
 
 
 def compare_dataset(
-    runtime: Runtime, version: EmbeddingVersion, tag: str, *, with_vectors: bool = False, say: Say = _nothing
+    runtime: Runtime,
+    version: EmbeddingVersion,
+    tag: str,
+    *,
+    with_vectors: bool = False,
+    say: Say = _nothing,
+    size: int | None = None,
+    dataset: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Compare a whole dataset by merging two streams sorted by id; memory grows with what is wrong, and by 84 bytes a section.
 
     What differs at first sight is looked at again document by document, so that a commit between the two streams is no drift.
-    Vectors that different texts share are computed again: all of them `with_vectors`, else some.
+    Vectors that different texts share are computed again: all of them `with_vectors`, else some. `size` (about how many
+    sections there are) and `dataset` (its node) are what the caller has read already.
     """
     result = Comparison(scope="dataset")
     twins = _Twins()
     suspects: set[str] = set()
-    graph = runtime.graph.live_sections(tag, with_text=with_vectors)
+    graph = runtime.graph.generations(tag, with_text=with_vectors, size=size)
     points = _points_of_dataset(runtime, version, tag, with_vectors)
     previous = ""
     for live, point in _merge(graph, points):
@@ -192,7 +200,7 @@ def compare_dataset(
     result.vector_total = result.graph_total - len(result.missing) + len(result.stray)
     doubted = twins.found()
     _add_foreign_vectors(runtime, version, doubted if with_vectors else doubted[:_TWINS_LOOKED_AT], result)
-    _add_other_versions(runtime, version, tag, result)
+    _add_other_versions(runtime, version, tag, result, dataset)
     return result
 
 
@@ -239,16 +247,20 @@ def _points_of_dataset(
     return map(examined, runtime.vectors.scroll(version, tag=tag, with_vectors=with_vectors))
 
 
-def other_versions(runtime: Runtime, version: EmbeddingVersion, tag: str) -> list[EmbeddingVersion]:
+def other_versions(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, dataset: Mapping[str, Any] | None = None
+) -> list[EmbeddingVersion]:
     """Return the embedding versions that have a collection but that the dataset neither uses nor builds nor keeps."""
-    dataset = runtime.graph.dataset(tag) or {}
+    dataset = dataset or runtime.graph.dataset(tag) or {}
     used = {version.name, dataset.get("embedding_version"), dataset.get("building"), *dataset.get("kept", ())}
     names = (collection.removeprefix(COLLECTION_PREFIX) for collection in runtime.vectors.collections())
     return [EmbeddingVersion.named(name) for name in names if name not in used]
 
 
-def _add_other_versions(runtime: Runtime, version: EmbeddingVersion, tag: str, result: Comparison) -> None:
-    for other in other_versions(runtime, version, tag):
+def _add_other_versions(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, result: Comparison, dataset: Mapping[str, Any] | None
+) -> None:
+    for other in other_versions(runtime, version, tag, dataset):
         for point in runtime.vectors.scroll(other, tag=tag):
             result.other_version.append(point.section_id)
             result.documents.add(point.document_id)

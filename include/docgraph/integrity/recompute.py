@@ -7,14 +7,14 @@ suspicion. Reads only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from docgraph.domain.documents import StoredPoint, embedded_text
 from docgraph.model_servers import Embedder, EmbeddingInputError
 from docgraph.model_servers.client import Vectors
 from docgraph.stores.graph import GraphStore
-from docgraph.stores.graph.reading import SectionText
+from docgraph.stores.graph.views import SectionText
 from docgraph.stores.vectors import VectorStore
 
 #: Below this cosine, two vectors are not of one text and one model; batches differ by float noise (1e-7) only.
@@ -46,16 +46,19 @@ def recompute(
     embedder: Embedder,
     section_ids: Sequence[str],
     say: Say = _nothing,
+    texts: Mapping[str, SectionText] | None = None,
 ) -> Recomputed:
     """Compute the vectors of sections again and compare them with the stored ones; absent sections and points are left out.
 
-    The points are those of the embedder's version.
+    The points are those of the embedder's version. `texts` are the sections by id where the caller has read them already:
+    a section's text never changes.
     """
     found, version = Recomputed(), embedder.version
     for start in range(0, len(section_ids), _AT_ONCE):
         ids = section_ids[start : start + _AT_ONCE]
         points = vectors.retrieve(version, ids, with_vectors=True)
-        sections = [s for s in graph.sections(ids).values() if s.section_id in points]
+        known = graph.sections(ids) if texts is None else {i: texts[i] for i in ids}
+        sections = [s for s in known.values() if s.section_id in points]
         fitting, computed = _embed(embedder, sections)
         foreign = [
             s.section_id for s, v in zip(fitting, computed, strict=True) if not _is_same(points[s.section_id], v)

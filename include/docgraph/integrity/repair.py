@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from docgraph.domain.documents import EmbeddingVersion, Section
+from docgraph.domain.documents import Committed, EmbeddingVersion, Section
 from docgraph.domain.errors import StaleAttemptError, WorldError
 from docgraph.domain.protocol import Attempt, CommitDecision, may_sweep
 from docgraph.integrity.compare import look
@@ -24,16 +24,19 @@ logger = logging.getLogger(__name__)
 MAX_ROUNDS = 8
 
 
-def verify_generation(runtime: Runtime, version: EmbeddingVersion, document_id: str, attempt: Attempt) -> None:
+def verify_generation(
+    runtime: Runtime, version: EmbeddingVersion, document_id: str, attempt: Attempt, document: Committed
+) -> None:
     """Make sure that every section of the committed generation has its point, staging once more what is missing.
 
-    Ends without a word when the document has moved on to another attempt: verifying is that one's duty then.
+    `document` is what the attempt committed. Ends without a word when the document has moved on to another attempt:
+    verifying is that one's duty then.
 
     Raises:
         StaleAttemptError: others kept committing while points were mended.
         WorldError: points still differ after they were mended.
     """
-    found = _compare(runtime, version, document_id, attempt)
+    found = _compare_with(runtime, version, document, attempt)
     if found is None or not (found.missing or found.mismatched):
         return
     logger.warning(
@@ -156,9 +159,15 @@ def stage_from_graph(
 
 def _compare(runtime: Runtime, version: EmbeddingVersion, document_id: str, attempt: Attempt) -> Comparison | None:
     """Compare one document in full; None when it is no longer this attempt's."""
-    document = runtime.graph.committed(document_id)
+    return _compare_with(runtime, version, runtime.graph.committed(document_id), attempt)
+
+
+def _compare_with(
+    runtime: Runtime, version: EmbeddingVersion, document: Committed, attempt: Attempt
+) -> Comparison | None:
     if not may_sweep(document, attempt.fence, attempt.owner):
         return None
+    document_id = document.document_id
     hashes = runtime.graph.section_hashes([document_id])[document_id]
     points = list(runtime.vectors.scroll(version, document_id=document_id, with_vectors=True))
     found = compare_one(document, hashes, points)

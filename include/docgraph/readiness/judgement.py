@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import EmbeddingVersionError, ReadConflictError
 from docgraph.domain.jobs import JobState
 from docgraph.domain.verdict import Drift, QueryResult, Reason, ReasonCode, Verdict
 from docgraph.integrity.comparison import Comparison
 from docgraph.integrity.recompute import recompute
-from docgraph.model_servers import EmbeddingServers
+from docgraph.model_servers import Embedder, EmbeddingServers
 from docgraph.readiness import checks
-from docgraph.readiness.probes import Probe, came_back, candidates, live_sections, make_probes
-from docgraph.retrieval import Answer, UnknownDatasetError, search
-from docgraph.retrieval.search import readers_version
+from docgraph.readiness.probes import came_back, candidates, make_probes
+from docgraph.retrieval import Answer, UnknownDatasetError
+from docgraph.retrieval.search import Asked, ask_many, readers_embedder
 from docgraph.runtime.config import IngestConfig
 from docgraph.stores.graph import GraphStore
-from docgraph.stores.graph.reading import SectionText
+from docgraph.stores.graph.views import SectionText
 from docgraph.stores.vectors import VectorStore
 
 #: Two texts about foreign things, to see that the embedder tells them apart.
@@ -31,6 +30,17 @@ CONFLICT_RETRIES, CONFLICT_PAUSE = 5, 1.0
 PROBE_DEPTH = 25
 #: Vectors that are computed again for a verdict, and how many of them are of the longest texts.
 RECOMPUTED, LONGEST = 8, 2
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyRead:
+    """What the caller of `judge` has read of the dataset already; None is read again."""
+
+    counts: Mapping[str, int] | None = None
+    #: The dataset's node.
+    dataset: Mapping[str, Any] | None = None
+    #: Those of the jobs' documents that readers can see.
+    live: frozenset[str] | None = None
 
 
 def judge(
@@ -44,6 +54,7 @@ def judge(
     drift: Drift | None,
     changed: Sequence[str] = (),
     embedding_version: str | None = None,
+    known: AlreadyRead = AlreadyRead(),
 ) -> Verdict:
     """Say whether a dataset is fit to be queried, with every reason against it.
 
@@ -55,12 +66,13 @@ def judge(
         StoreUnavailableError: Neo4j, Qdrant or the embedder can't be reached.
     """
     limits = config.verdict
-    numbers = graph.counts(tag)
+    numbers = known.counts or graph.counts(tag)
     reasons = checks.check_documents(tag, numbers["documents"])
-    version, wrong = _version(graph, embedder, tag, embedding_version)
+    own, wrong = _embedder(graph, embedder, tag, embedding_version, known.dataset)
     reasons += wrong
-    if version is not None:
-        foreign = embedder.serving(version.name).embed(FOREIGN_TEXTS)
+    version = own.version if own is not None else None
+    if own is not None:
+        foreign = own.embed(FOREIGN_TEXTS)
         reasons += checks.check_vectors([[float(x) for x in vector] for vector in foreign])
     points = vectors.count(version, tag) if version is not None else 0
     # A deletion between the two counts is no deficit: after the second look at the graph it shows there too.
@@ -68,20 +80,19 @@ def judge(
         drift = _with_counts(drift, min(numbers["sections"], graph.counts(tag)["sections"]), points)
     if numbers["documents"]:
         reasons += checks.check_drift(tag, drift, limits)
-    reasons += checks.check_jobs(tag, jobs, _live(graph, jobs), numbers["documents"], limits)
+    reasons += checks.check_jobs(
+        tag, jobs, _live(graph, jobs) if known.live is None else known.live, numbers["documents"], limits
+    )
     queries: list[QueryResult] = []
-    if version is not None and numbers["documents"]:
+    if own is not None and version is not None and numbers["documents"]:
         words = graph.fulltext_count(tag)
         reasons += checks.check_fulltext(tag, words)
         tried = candidates(graph, tag, changed, max(RECOMPUTED, limits.probes))
-        reasons += checks.check_recomputed(
-            tag, recompute(graph, vectors, embedder.serving(version.name), _sample(tried))
-        )
+        texts = {section.section_id: section for section in tried}
+        reasons += checks.check_recomputed(tag, recompute(graph, vectors, own, _sample(tried), texts=texts))
         # Without one of its two arms nothing can be asked, and that one is away is said already.
         if (words is None or words.online) and (points or vectors.exists(version)):
-            queries, unasked = _ask(
-                tag, graph, vectors, embedder, config, _to_ask_for(tried, changed, limits.probes), embedding_version
-            )
+            queries, unasked = _ask(tag, graph, vectors, own, config, _to_ask_for(tried, changed, limits.probes))
             reasons += unasked
             reasons += [reason for result in queries for reason in checks.check_query(tag, result, limits)]
     # Where each id was compared, the totals are of one moment, without what was staged.
@@ -110,11 +121,11 @@ def drift_of(comparison: Comparison) -> Drift:
     )
 
 
-def _version(
-    graph: GraphStore, embedder: EmbeddingServers, tag: str, name: str | None
-) -> tuple[EmbeddingVersion | None, list[Reason]]:
+def _embedder(
+    graph: GraphStore, embedder: EmbeddingServers, tag: str, name: str | None, dataset: Mapping[str, Any] | None
+) -> tuple[Embedder | None, list[Reason]]:
     try:
-        return embedder.serving(name).version if name else readers_version(graph, embedder, tag), []
+        return embedder.serving(name) if name else readers_embedder(graph, embedder, tag, dataset), []
     except EmbeddingVersionError as error:
         return None, [Reason(ReasonCode.WRONG_EMBEDDING_VERSION, str(error), f"ingestctl reembed --tag={tag}")]
     except UnknownDatasetError:
@@ -155,70 +166,46 @@ def _ask(
     tag: str,
     graph: GraphStore,
     vectors: VectorStore,
-    embedder: EmbeddingServers,
+    embedder: Embedder,
     config: IngestConfig,
     tried: Sequence[SectionText],
-    embedding_version: str | None,
 ) -> tuple[list[QueryResult], list[Reason]]:
-    """Put the configured questions, and probes up to the number that a report shows at least."""
+    """Put the configured questions, and probes up to the number that a report shows at least, all of them at once."""
     limits = config.verdict
     configured = config.dataset(tag).sample_queries
-    wanted = max(0, limits.probes - len(configured))
-    probes = make_probes(tried, wanted)
+    probes = make_probes(tried, max(0, limits.probes - len(configured)))
+    questions = [*(sample.q for sample in configured), *(probe.q for probe in probes)]
+    if not questions:
+        return [], []
     depth = max(PROBE_DEPTH, limits.probe_top)
+    try:
+        asked = _ask_patiently(graph, vectors, embedder, questions, tag, depth)
+    except ReadConflictError as error:
+        return [], [Reason(ReasonCode.VERIFICATION_INCOMPLETE, str(error), f"ingestctl ready --tag={tag}")]
     results: list[QueryResult] = []
-    reasons: list[Reason] = []
-
-    def ask(q: str, limit: int) -> Answer | None:
-        try:
-            return _search_patiently(graph, vectors, embedder, q, tag, limit, embedding_version)
-        except ReadConflictError as error:
-            reasons.append(Reason(ReasonCode.VERIFICATION_INCOMPLETE, str(error), f"ingestctl ready --tag={tag}"))
-            return None
-
-    for sample in configured:
-        answer = ask(sample.q, limits.probe_top)
-        if answer is not None:
-            result = QueryResult(sample.q, "config", _top(answer), answer.confidence, ok=False, expect=sample.expect)
-            results.append(replace(result, ok=not checks.check_query(tag, result, limits)))
-    for probe in probes:
-        answer = ask(probe.q, depth)
-        if answer is None:
-            continue
-        found = _came_back(graph, probe, answer, limits.probe_top, depth)
+    for sample, own in zip(configured, asked, strict=False):
+        top = _top(own.answer, limits.probe_top)
+        result = QueryResult(sample.q, "config", top, own.answer.confidence, ok=False, expect=sample.expect)
+        results.append(replace(result, ok=not checks.check_query(tag, result, limits)))
+    for probe, own in zip(probes, asked[len(configured) :], strict=True):
+        found = came_back(probe, own.sections, limits.probe_top, depth)
         # Replaced since it was chosen, a section has no right to come back.
-        if found or live_sections(graph, [probe.section_id]):
-            top = _top(answer)[: limits.probe_top]
-            results.append(QueryResult(probe.q, "probe", top, answer.confidence, ok=found))
-    return results, reasons
+        if found or graph.live_sections([probe.section_id]):
+            top = _top(own.answer, limits.probe_top)
+            results.append(QueryResult(probe.q, "probe", top, own.answer.confidence, ok=found))
+    return results, []
 
 
-def _search_patiently(
-    graph: GraphStore,
-    vectors: VectorStore,
-    embedder: EmbeddingServers,
-    q: str,
-    tag: str,
-    limit: int,
-    embedding_version: str | None,
-) -> Answer:
-    def ask() -> Answer:
-        return search(graph, vectors, embedder, q, tag, limit=limit, related=False, embedding_version=embedding_version)
-
+def _ask_patiently(
+    graph: GraphStore, vectors: VectorStore, embedder: Embedder, questions: Sequence[str], tag: str, limit: int
+) -> list[Asked]:
     for _ in range(CONFLICT_RETRIES):
         try:
-            return ask()
+            return ask_many(graph, vectors, embedder, questions, tag, limit=limit)
         except ReadConflictError:
             time.sleep(CONFLICT_PAUSE)
-    return ask()
+    return ask_many(graph, vectors, embedder, questions, tag, limit=limit)
 
 
-def _top(answer: Answer) -> tuple[dict[str, Any], ...]:
-    return tuple(evidence.as_json() for evidence in answer.evidence)
-
-
-def _came_back(graph: GraphStore, probe: Probe, answer: Answer, top: int, depth: int) -> bool:
-    """Whether the probe's section is among the first `top` hits, not counting those that answer the probe as well as it does."""
-    ids = [evidence.section_id for evidence in answer.evidence]
-    sections = graph.sections(ids)
-    return came_back(probe, [sections[i] for i in ids if i in sections], top, depth)
+def _top(answer: Answer, count: int) -> tuple[dict[str, Any], ...]:
+    return tuple(evidence.as_json() for evidence in answer.evidence[:count])

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from docgraph.stores.graph import GraphStore
-from docgraph.stores.graph.reading import SectionText
+from docgraph.stores.graph.views import SectionText
 
 #: Words of its text that a probe takes, after the last heading.
 WORDS = 12
@@ -104,23 +104,13 @@ def make_probes(sections: Sequence[SectionText], count: int) -> list[Probe]:
 
 def candidates(graph: GraphStore, tag: str, changed: Sequence[str], count: int) -> list[SectionText]:
     """Return sections to try a dataset by: what a run changed, and the dataset's where that is fewer than `count`."""
-    members = live_sections(graph, _spread(list(dict.fromkeys(changed)), CHOICE))
+    members = graph.live_sections(_spread(list(dict.fromkeys(changed)), CHOICE))
     members = [section for section in members if section.tag == tag]
     if len(members) < count:
         known = {section.section_id for section in members}
-        others = live_sections(graph, graph.sample_sections(tag, limit=CHOICE // 3, each=3))
+        others = graph.live_sections(graph.sample_sections(tag, limit=CHOICE // 3, each=3))
         members += [section for section in others if section.section_id not in known]
     return members
-
-
-def live_sections(graph: GraphStore, section_ids: Sequence[str]) -> list[SectionText]:
-    """Return those of the sections that their documents' generations contain at this moment."""
-    sections = graph.sections(section_ids)
-    by_document: dict[str, list[str]] = {}
-    for section in sections.values():
-        by_document.setdefault(section.document_id, []).append(section.section_id)
-    views = graph.membership(by_document)
-    return [sections[i] for i in section_ids if i in sections and i in views[sections[i].document_id].members]
 
 
 def _words(text: str) -> set[str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from docgraph import __version__
+from docgraph.domain.documents import Committed
 from docgraph.domain.errors import EmbeddingVersionError
 from docgraph.domain.jobs import STAGES, JobState, JobStatus, Outcome, now
 from docgraph.domain.verdict import Drift, Verdict
@@ -22,7 +23,7 @@ from docgraph.ingest.airflow_api import INGEST_DAG
 from docgraph.ingest.work import pipeline_version, target_versions
 from docgraph.integrity.compare import compare_dataset, compare_documents
 from docgraph.integrity.comparison import Comparison
-from docgraph.readiness.judgement import drift_of, judge
+from docgraph.readiness.judgement import AlreadyRead, drift_of, judge
 from docgraph.readiness.report import build_report, write_report
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
@@ -50,7 +51,9 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         WorldError: a store can't be reached, so that nothing can be proved; the task is retried.
     """
     jobs = pipeline.close_run(runtime, run_id)
-    drift = _drift(runtime, tag, jobs)
+    known = _read(runtime, tag)
+    drift = _drift(runtime, tag, jobs, known)
+    committed = runtime.graph.committed_many(sorted({state.document_id for state in jobs}))
     verdict = judge(
         tag,
         graph=runtime.graph,
@@ -59,7 +62,8 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         config=runtime.config,
         jobs=jobs,
         drift=drift,
-        changed=_changed(runtime, jobs),
+        changed=_changed(jobs, committed),
+        known=replace(known, live=frozenset(i for i, document in committed.items() if document.exists)),
     )
     report = build_report(
         tag=tag,
@@ -69,7 +73,7 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         verdict=verdict,
         stage_seconds=_stage_seconds(runtime, jobs),
         total_seconds=_total_seconds(jobs),
-        versions=_versions(runtime, tag),
+        versions=_versions(runtime, known),
         config_hash=runtime.config.digest,
     )
     report_id = write_report(runtime.reports, report)
@@ -79,26 +83,31 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
     return Published(report_id, verdict.ready, failed, str(report["summary"]))
 
 
-def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState]) -> Drift | None:
+def _read(runtime: Runtime, tag: str) -> AlreadyRead:
+    """Read what several steps of a report ask about a dataset."""
+    return AlreadyRead(counts=runtime.graph.counts(tag), dataset=runtime.graph.dataset(tag))
+
+
+def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState], known: AlreadyRead) -> Drift | None:
     """Compare the dataset in full where it is small, else the run's documents; those of the run with their vectors."""
     try:
-        version = target_versions(runtime, tag)[0]
+        version = target_versions(runtime, tag, known.dataset)[0]
     except EmbeddingVersionError as error:
         logger.warning("graph and vectors are not compared: %s", error)
         return None
     documents = list(dict.fromkeys(state.document_id for state in jobs if state.document_id))
     run = compare_documents(runtime, version, documents)
-    if runtime.graph.counts(tag)["sections"] > runtime.config.verdict.full_compare_sections:
+    sections = (known.counts or runtime.graph.counts(tag))["sections"]
+    if sections > runtime.config.verdict.full_compare_sections:
         return drift_of(run)
-    dataset = compare_dataset(runtime, version, tag)
+    dataset = compare_dataset(runtime, version, tag, size=sections, dataset=known.dataset)
     dataset.widen(run)
     return drift_of(dataset)
 
 
-def _changed(runtime: Runtime, jobs: Sequence[JobState]) -> list[str]:
+def _changed(jobs: Sequence[JobState], committed: Mapping[str, Committed]) -> list[str]:
     """Return the sections of the documents that the run created or updated: probes are made from them."""
     documents = [s.document_id for s in jobs if s.outcome in {Outcome.CREATED, Outcome.UPDATED}]
-    committed = runtime.graph.committed_many(documents)
     return [section for document in documents for section in committed[document].generation]
 
 
@@ -116,8 +125,8 @@ def _total_seconds(jobs: Sequence[JobState]) -> float:
     return max(0.0, (datetime.now(UTC) - min(starts)).total_seconds()) if starts else 0.0
 
 
-def _versions(runtime: Runtime, tag: str) -> dict[str, str]:
-    name = (runtime.graph.dataset(tag) or {}).get("embedding_version") or runtime.embedding_version.name
+def _versions(runtime: Runtime, known: AlreadyRead) -> dict[str, str]:
+    name = (known.dataset or {}).get("embedding_version") or runtime.embedding_version.name
     models = {version.name: version.model for version in runtime.embedder.served()}
     found = {
         "docgraph": __version__,
@@ -168,6 +177,7 @@ def publish_audit(
     Raises:
         WorldError: a store can't be reached, so that nothing can be proved.
     """
+    known = _read(runtime, tag)
     verdict = judge(
         tag,
         graph=runtime.graph,
@@ -176,6 +186,7 @@ def publish_audit(
         config=runtime.config,
         jobs=_failed_last(runtime, tag),
         drift=drift_of(comparison),
+        known=known,
     )
     report = build_report(
         tag=tag,
@@ -185,7 +196,7 @@ def publish_audit(
         verdict=verdict,
         stage_seconds=dict.fromkeys(STAGES, 0.0),
         total_seconds=seconds,
-        versions=_versions(runtime, tag),
+        versions=_versions(runtime, known),
         config_hash=runtime.config.digest,
     )
     report_id = write_report(runtime.reports, report)

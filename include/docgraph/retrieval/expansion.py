@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from docgraph.retrieval.answer import Related
 from docgraph.retrieval.validated import Hit
 from docgraph.stores.graph import GraphStore
-from docgraph.stores.graph.reading import SectionText
 from docgraph.stores.graph.stillness import Stillness
+from docgraph.stores.graph.views import SectionText
 
 #: Related places of each kind a hit carries at most.
 PER_KIND = 3

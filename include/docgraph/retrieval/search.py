@@ -5,70 +5,32 @@ The doors (Python, HTTP, `ingestctl search`, MCP) and the verdict all call `sear
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import EmbeddingVersionError
 from docgraph.domain.identity import canonical_text, is_tag
-from docgraph.model_servers import Embedder, EmbeddingInputError, EmbeddingServers
+from docgraph.model_servers import Embedder, EmbeddingServers
 from docgraph.retrieval.answer import Answer, Evidence, Related
+from docgraph.retrieval.arms import POOL, Arms, Filters, Stopwatch
 from docgraph.retrieval.confidence import Features, confidence
 from docgraph.retrieval.errors import QueryError, UnknownDatasetError
 from docgraph.retrieval.expansion import Near, expand
 from docgraph.retrieval.fusion import reciprocal_rank_fusion
 from docgraph.retrieval.matching import coverage, is_identifier, matched, query_terms, snippet, weights
-from docgraph.retrieval.validated import Candidate, Candidates, Hit, validated_read
+from docgraph.retrieval.validated import Candidates, Hit, ValidatedRead, validated_read
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.stillness import Stillness
+from docgraph.stores.graph.views import SectionText
 from docgraph.stores.vectors import VectorStore
 
-#: Candidates asked of each arm; more when a later page is wanted.
-POOL = 50
-#: A heading can't be filtered inside the vector store: there the pool is made larger and filtered at the join.
-HEADING_POOL = 400
 #: What full text counts for beside the dense arm where the question is one identifier: nothing but its words can be meant.
 IDENTIFIER_WEIGHT = 3.0
 MAX_LIMIT = 100
 MAX_OFFSET = 1000
 MAX_QUERY_LENGTH = 10_000
-_SHORTEST_CUT = 40
 _TOP_FOR_COVERAGE, _TOP_FOR_AGREEMENT = 3, 5
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What restricts a search: the beginning of the source address, the content type, a part of the heading path."""
-
-    source_prefix: str | None = None
-    content_type: str | None = None
-    heading: str | None = None
-
-    @property
-    def on_documents(self) -> bool:
-        """Whether documents have to be chosen before sections."""
-        return self.source_prefix is not None or self.content_type is not None
-
-    def allows(self, heading_path: Sequence[str]) -> bool:
-        """Whether a section with this heading path may be in the answer."""
-        return self.heading is None or self.heading.lower() in " > ".join(heading_path).lower()
-
-
-class _Stopwatch:
-    """Sums up the seconds of named steps; each name is written by one thread only."""
-
-    def __init__(self) -> None:
-        self.started = time.perf_counter()
-        self.seconds = dict.fromkeys(("embed", "dense", "fulltext", "join", "read"), 0.0)
-
-    def add(self, name: str, since: float) -> None:
-        self.seconds[name] += time.perf_counter() - since
-
-    @property
-    def timings(self) -> dict[str, float]:
-        return {**self.seconds, "total": time.perf_counter() - self.started}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +72,7 @@ def search(
         ReadConflictError: the documents kept changing while they were read.
         StoreUnavailableError: Neo4j, Qdrant or the embedder can't be reached.
     """
-    watch = _Stopwatch()
+    watch = Stopwatch()
     question = _checked(query, tag, limit, offset)
     filters = Filters(*(_sendable(value) if value else None for value in (source_prefix, content_type, heading)))
     own = _embedder_of(reader, embedder, tag, embedding_version)
@@ -122,7 +84,7 @@ def search(
     if documents is not None and not documents:
         return Answer(query, tag, (), 0.0, watch.timings, {"dense": 0, "fulltext": 0, "dropped": 0})
     pool = max(POOL, 2 * (limit + offset))
-    arms = _Arms(reader, vectors, own, tag, question, pool, filters, documents, watch)
+    arms = Arms(reader, vectors, own, tag, [question], pool, filters, documents, watch)
     terms = query_terms(question)
 
     def ranked(candidates: Candidates, hits: Mapping[str, Hit]) -> _Ranked:
@@ -135,14 +97,64 @@ def search(
     read = validated_read(reader, tag, arms.ask, with_near if related else None)
     watch.seconds["join"] += read.join_seconds
     watch.seconds["read"] += read.read_seconds
-
     found, near = read.beside or (ranked(read.candidates, read.hits), Near())
+    page = found.ranking[offset : offset + limit]
+    return _answer(query, tag, terms, found, page, near, read.dropped, watch)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An answer, and the whole texts of the sections that it names, in its order and of the same state."""
+
+    answer: Answer
+    sections: tuple[SectionText, ...]
+
+
+def ask_many(
+    reader: GraphStore, vectors: VectorStore, embedder: Embedder, queries: Sequence[str], tag: str, *, limit: int
+) -> list[Asked]:
+    """Answer several questions as `search` would, without what stands near the hits: in as many statements as one takes.
+
+    `embedder` makes the embedding version whose points are asked.
+
+    Raises:
+        QueryError: a question, the tag or the limit can't be used as it is.
+        ReadConflictError: the documents kept changing while they were read.
+        StoreUnavailableError: Neo4j, Qdrant or the embedder can't be reached.
+    """
+    watch = Stopwatch()
+    questions = [_checked(query, tag, limit, 0) for query in queries]
+    arms = Arms(reader, vectors, embedder, tag, questions, max(POOL, 2 * limit), Filters(), None, watch)
+    read: ValidatedRead[None] = validated_read(reader, tag, arms.ask)
+    watch.seconds["join"] += read.join_seconds
+    watch.seconds["read"] += read.read_seconds
+    asked = []
+    for query, question, candidates in zip(queries, questions, arms.asked, strict=True):
+        own = candidates.all
+        hits = {i: replace(read.hits[i], candidate=own[i]) for i in own if i in read.hits}
+        terms = query_terms(question)
+        found = _rank(candidates, hits, terms)
+        page = found.ranking[:limit]
+        answer = _answer(query, tag, terms, found, page, Near(), read.dropped, watch)
+        asked.append(Asked(answer, tuple(hits[i].section for i, _ in page)))
+    return asked
+
+
+def _answer(
+    query: str,
+    tag: str,
+    terms: Sequence[str],
+    found: _Ranked,
+    page: Sequence[tuple[str, float]],
+    near: Mapping[str, tuple[Related, ...]],
+    dropped: int,
+    watch: Stopwatch,
+) -> Answer:
     hits, dense, lexical = found.hits, found.dense, found.lexical
     term_weights = weights(terms, [_full_text(hit) for hit in hits.values()])
     features = _features(found.ranking, hits, dense, lexical, term_weights)
-    page = found.ranking[offset : offset + limit]
     evidence = tuple(_evidence(hits[i], score, dense, lexical, term_weights, near.get(i, ())) for i, score in page)
-    counts = {"dense": len(dense), "fulltext": len(lexical), "dropped": read.dropped}
+    counts = {"dense": len(dense), "fulltext": len(lexical), "dropped": dropped}
     return Answer(query, tag, evidence, confidence(features), watch.timings, counts, features)
 
 
@@ -153,18 +165,26 @@ def _rank(candidates: Candidates, hits: Mapping[str, Hit], terms: Sequence[str])
     return _Ranked(hits, dense, lexical, reciprocal_rank_fusion(dense, lexical, weights=arms))
 
 
-def readers_version(reader: GraphStore, embedder: EmbeddingServers, tag: str) -> EmbeddingVersion:
-    """Return the embedding version that the dataset's readers use, if an embedding server makes it.
+def readers_embedder(
+    reader: GraphStore, embedder: EmbeddingServers, tag: str, dataset: Mapping[str, Any] | None = None
+) -> Embedder:
+    """Return the server that makes the embedding version of the dataset's readers; `dataset` is its node where that was read already.
 
     Raises:
         UnknownDatasetError: no dataset has this tag.
         EmbeddingVersionError: no server makes that version.
     """
-    return _embedder_of(reader, embedder, tag, None).version
+    return _embedder_of(reader, embedder, tag, None, dataset)
 
 
-def _embedder_of(reader: GraphStore, embedder: EmbeddingServers, tag: str, name: str | None) -> Embedder:
-    dataset = reader.dataset(tag)
+def _embedder_of(
+    reader: GraphStore,
+    embedder: EmbeddingServers,
+    tag: str,
+    name: str | None,
+    dataset: Mapping[str, Any] | None = None,
+) -> Embedder:
+    dataset = dataset or reader.dataset(tag)
     if dataset is None:
         raise UnknownDatasetError(
             f"No dataset has the tag {tag!r}; `ingestctl status` lists the datasets, `ingestctl ingest FILES --tag={tag}` makes it."
@@ -176,81 +196,6 @@ def _embedder_of(reader: GraphStore, embedder: EmbeddingServers, tag: str, name:
             f"The dataset {tag!r} can't be asked. {error} Start a server with the model that the dataset was indexed with, or move "
             f"the dataset to another: `ingestctl reembed --tag={tag}`."
         ) from error
-
-
-class _Arms:
-    """Both ways of finding candidates, asked at the same time; the question is embedded once, while its words are looked for."""
-
-    def __init__(
-        self,
-        reader: GraphStore,
-        vectors: VectorStore,
-        embedder: Embedder,
-        tag: str,
-        question: str,
-        pool: int,
-        filters: Filters,
-        documents: Sequence[str] | None,
-        watch: _Stopwatch,
-    ) -> None:
-        self._reader = reader
-        self._vectors = vectors
-        self._embedder = embedder
-        self._tag = tag
-        self._question = question
-        self._pool = pool
-        self._filters = filters
-        self._documents = documents
-        self._watch = watch
-        self._vector: list[float] = []
-
-    def ask(self, stillness: Stillness) -> Candidates:
-        """Ask both arms."""
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dense") as executor:
-            dense = executor.submit(self._dense)
-            lexical = self._fulltext(stillness)
-            return Candidates(dense.result(), lexical)
-
-    def _dense(self) -> tuple[Candidate, ...]:
-        if not self._vector:
-            started = time.perf_counter()
-            self._vector = embed_question(self._embedder, self._question)
-            self._watch.add("embed", started)
-        started = time.perf_counter()
-        limit = self._pool if self._filters.heading is None else max(HEADING_POOL, self._pool)
-        points = self._vectors.nearest(
-            self._embedder.version, self._tag, self._vector, limit, document_ids=self._documents
-        )
-        self._watch.add("dense", started)
-        # Equal scores come in any order from the store.
-        points.sort(key=lambda p: (-p.score, p.section_id))
-        return tuple(Candidate(p.section_id, p.document_id, fence=p.fence, cosine=p.score) for p in points)
-
-    def _fulltext(self, stillness: Stillness) -> tuple[Candidate, ...]:
-        started = time.perf_counter()
-        found = self._reader.fulltext(
-            self._tag,
-            self._question,
-            self._pool,
-            document_ids=self._documents,
-            heading=self._filters.heading,
-            stillness=stillness,
-        )
-        self._watch.add("fulltext", started)
-        found.sort(key=lambda hit: (-hit.score, hit.section_id))
-        return tuple(Candidate(hit.section_id, hit.document_id, bm25=hit.score) for hit in found)
-
-
-def embed_question(embedder: Embedder, question: str) -> list[float]:
-    """Return the vector of a question; one that is longer than the model reads is embedded from its beginning."""
-    text = question
-    while True:
-        try:
-            return [float(x) for x in embedder.embed([text])[0]]
-        except EmbeddingInputError:
-            if len(text) <= _SHORTEST_CUT:
-                raise
-            text = text[: len(text) * 2 // 3]
 
 
 def _checked(query: str, tag: str, limit: int, offset: int) -> str:

@@ -16,8 +16,8 @@ from typing import Generic, TypeVar
 
 from docgraph.domain.errors import ReadConflictError
 from docgraph.stores.graph import GraphStore
-from docgraph.stores.graph.reading import DocumentView, Member, SectionText
 from docgraph.stores.graph.stillness import Stillness
+from docgraph.stores.graph.views import DocumentView, Member, SectionText
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docgraph.readiness.probes import WORDS, Probe, answers_as_well, came_back, choose, probe_text
-from docgraph.stores.graph.reading import SectionText
+from docgraph.stores.graph.views import SectionText
 
 
 def section(name: str, text: str, document: str = "d", heading: str = "Title") -> SectionText:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import neo4j
 from docgraph.retrieval.validated import Candidate, Candidates, dropped
-from docgraph.stores.graph.reading import DocumentView, Member
 from docgraph.stores.graph.stillness import Stillness
+from docgraph.stores.graph.views import DocumentView, Member
 
 
 def view(document: str, fence: int, *members: str, deleted: bool = False) -> DocumentView:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from docgraph.domain.commit import CommitRequest, SectionRow
-from docgraph.domain.documents import Committed, Difference, Extraction, ParsedDocument, Plan
+from docgraph.domain.documents import Committed, Difference, ExtractedDocument, Extraction, ParsedDocument, Plan
 from docgraph.domain.identity import content_hash, document_id, fingerprint, text_hash
 from docgraph.domain.protocol import Attempt
 from docgraph.formats.identifiers import identifier_parts
@@ -17,12 +17,14 @@ from docgraph.ingest.work import BUILD_VERSION, Work, pipeline_version, store_ar
 from docgraph.state.records import Checkpoint
 
 NAME = "build_graph"
+#: Of the artifact; raised when what is in it changes.
+SHAPE = "document"
 
 
 def fingerprint_of(work: Work) -> str:
     """Return what determines the plan: the target (both artifacts) and the generation that it is compared with."""
-    committed = work.runtime.graph.committed(work.document_id)
-    inputs = [content_hash(*committed.generation), str(committed.deleted)]
+    committed = work.standing()
+    inputs = [content_hash(*committed.generation), str(committed.deleted), SHAPE]
     if not work.deletes:
         inputs += [work.checkpoint("parse").fingerprint, work.checkpoint("extract").fingerprint]
     return fingerprint(NAME, BUILD_VERSION, inputs, work.job.op)
@@ -30,7 +32,7 @@ def fingerprint_of(work: Work) -> str:
 
 def run(work: Work, fingerprint: str) -> Checkpoint:
     """Compare one document's target generation with what is committed."""
-    plan = make_plan(work, work.runtime.graph.committed(work.document_id))
+    plan = make_plan(work, work.standing())
     changes = len(plan.difference.added) + len(plan.difference.removed)
     return Checkpoint(
         fingerprint=fingerprint,
@@ -42,15 +44,11 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
 
 def make_plan(work: Work, committed: Committed) -> Plan:
     """Return the difference between the job's target and a committed generation."""
-    target: tuple[str, ...] = ()
-    parsed = extracted = ""
-    if not work.deletes:
-        parsed, extracted = work.checkpoint("parse").artifact, work.checkpoint("extract").artifact
-        target = tuple(section.section_id for section in work.load("parse", ParsedDocument).sections)
+    document = None if work.deletes else work.load("extract", ExtractedDocument)
+    target = () if document is None else tuple(section.section_id for section in document.parsed.sections)
     return Plan(
         document_id=work.document_id,
-        parsed=parsed,
-        extracted=extracted,
+        document=document,
         base_generation=committed.generation,
         target_generation=target,
         difference=Difference.between(committed.generation, target),
@@ -58,7 +56,9 @@ def make_plan(work: Work, committed: Committed) -> Plan:
     )
 
 
-def commit_request(work: Work, attempt: Attempt, committed: Committed, staged: Collection[str]) -> CommitRequest:
+def commit_request(
+    work: Work, attempt: Attempt, document: ExtractedDocument | None, committed: Committed, staged: Collection[str]
+) -> CommitRequest:
     """Return everything that a commit writes when `committed` is what stands; `staged` names the versions staged in.
 
     Rows are the added sections, and all of them where the document was committed by another pipeline, whose extraction
@@ -72,7 +72,7 @@ def commit_request(work: Work, attempt: Attempt, committed: Committed, staged: C
         "base_pipeline": committed.pipeline,
         "staged": frozenset(staged),
     }
-    if work.deletes:
+    if document is None:
         empty: dict[str, object] = {
             "levels": [],
             "starts": [],
@@ -92,7 +92,7 @@ def commit_request(work: Work, attempt: Attempt, committed: Committed, staged: C
             properties=empty,
             deleted=True,
         )
-    parsed, extraction = work.load("parse", ParsedDocument), work.load("extract", Extraction)
+    parsed, extraction = document.parsed, document.extraction
     pipeline = pipeline_version(work.runtime).of(parsed.format)
     target = tuple(section.section_id for section in parsed.sections)
     difference = Difference.between(committed.generation, target)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from docgraph.domain.documents import EmbeddingVersion, ParsedDocument, Plan
+from docgraph.domain.documents import EmbeddingVersion, Plan
 from docgraph.domain.errors import DocumentError
 from docgraph.domain.identity import fingerprint
 from docgraph.ingest.work import Work, still_live
@@ -52,9 +52,10 @@ def run_batch(works: Sequence[tuple[Work, str]]) -> dict[str, Checkpoint | Docum
     progress = {work.job_id: _Progress(work, own_fingerprint) for work, own_fingerprint in works}
     texts: dict[EmbeddingVersion, list[tuple[_Progress, list[Text]]]] = defaultdict(list)
     for state in progress.values():
-        wanted = set(state.work.load("build_graph", Plan).difference.added)
-        if wanted:
-            sections = state.work.load("parse", ParsedDocument).sections
+        plan = state.work.load("build_graph", Plan)
+        wanted = set(plan.difference.added)
+        if wanted and plan.document is not None:
+            sections = plan.document.parsed.sections
             own = [Text.of(s, state.work.document_id) for s in sections if s.section_id in wanted]
             for version in state.work.target_versions():
                 texts[version].append((state, own))

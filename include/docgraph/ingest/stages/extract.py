@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from docgraph.domain.documents import ParsedDocument
+from docgraph.domain.documents import ExtractedDocument, ParsedDocument
 from docgraph.domain.identity import fingerprint
 from docgraph.extraction import EXTRACT_VERSION, extract
 from docgraph.ingest.work import Work, extract_options, store_artifact
 from docgraph.state.records import Checkpoint
 
 NAME = "extract"
+#: Of the artifact; raised when what is in it changes.
+SHAPE = "document"
 
 
 def fingerprint_of(work: Work) -> str:
     """Return what determines the extraction: the parsed document and the rules."""
-    inputs = (work.checkpoint("parse").fingerprint,)
+    inputs = (work.checkpoint("parse").fingerprint, SHAPE)
     return fingerprint(NAME, EXTRACT_VERSION, inputs, extract_options(work.runtime).digest())
 
 
 def run(work: Work, fingerprint: str) -> Checkpoint:
     """Extract the entities and relations of one document."""
-    extraction = extract(work.load("parse", ParsedDocument), extract_options(work.runtime))
+    parsed = work.load("parse", ParsedDocument)
+    extraction = extract(parsed, extract_options(work.runtime))
     return Checkpoint(
         fingerprint=fingerprint,
-        artifact=store_artifact(work.runtime, NAME, fingerprint, extraction),
+        artifact=store_artifact(work.runtime, NAME, fingerprint, ExtractedDocument(parsed, extraction)),
         items=len(extraction.entities),
         extra={"unit": "entities"},
     )

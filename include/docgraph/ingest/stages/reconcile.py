@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from docgraph.domain.documents import Committed, Difference, ParsedDocument, Plan
+from docgraph.domain.commit import CommitResult
+from docgraph.domain.documents import Committed, Difference, ExtractedDocument, Plan
 from docgraph.domain.errors import StaleAttemptError
 from docgraph.domain.identity import fingerprint
 from docgraph.domain.jobs import Outcome
 from docgraph.domain.protocol import Attempt, CommitDecision, StagedAttempt, may_sweep
 from docgraph.ingest.stages.build_graph import commit_request
 from docgraph.ingest.stages.vector_upsert import begin_attempt, stage
-from docgraph.ingest.work import JobLostError, Work, pipeline_version, stands_already, target_versions
+from docgraph.ingest.work import JobLostError, Work, pipeline_version, served_versions, stands_already, target_versions
 from docgraph.integrity.repair import verify_generation
 from docgraph.runtime.failpoints import failpoint
 from docgraph.state.records import Checkpoint
@@ -51,9 +52,12 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
     before = work.runtime.graph.committed(work.document_id)
     if stands_already(work.state, before, pipeline_version(work.runtime)) and before.owner != attempt.owner:
         return _finish(work, fingerprint, Outcome.UNCHANGED, before)
-    attempt, document, previous = _commit(work, attempt, staged.versions, before)
+    attempt, result, previous = _commit(work, attempt, plan.document, staged.versions, before)
+    document = result.document
     failpoint("reconcile.after_commit")
-    versions = target_versions(work.runtime, work.job.tag)
+    # A version that is begun after the commit finds the document committed, and brings it over itself.
+    tag, wanted = work.job.tag, result.versions
+    versions = target_versions(work.runtime, tag) if wanted is None else served_versions(work.runtime, tag, wanted)
     for version in versions:
         if version.name not in staged.versions:
             work.runtime.vectors.ensure(version)
@@ -61,13 +65,17 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
         if may_sweep(document, attempt.fence, attempt.owner):
             work.runtime.vectors.sweep(version, work.document_id, attempt.fence, document.generation)
         failpoint("reconcile.after_sweep")
-        verify_generation(work.runtime, version, work.document_id, attempt)
-    return _finish(work, fingerprint, _outcome(work, previous, document), document)
+        verify_generation(work.runtime, version, work.document_id, attempt, document)
+    return _finish(work, fingerprint, _outcome(plan, previous, document), document)
 
 
 def _commit(
-    work: Work, attempt: Attempt, staged: Sequence[str], standing: Committed
-) -> tuple[Attempt, Committed, Committed]:
+    work: Work,
+    attempt: Attempt,
+    wanted: ExtractedDocument | None,
+    staged: Sequence[str],
+    standing: Committed,
+) -> tuple[Attempt, CommitResult, Committed]:
     """Commit, starting again as the protocol says; returns the attempt, what it committed and what stood before.
 
     `staged` names the embedding versions in which the attempt has staged, `standing` is what was committed when it began.
@@ -75,13 +83,13 @@ def _commit(
     for _ in range(MAX_ROUNDS):
         work.check_live()
         # The difference is made against the attempt's base, whatever stands by now: the transaction compares the two.
-        request = commit_request(work, attempt, replace(standing, generation=attempt.base_generation), staged)
+        request = commit_request(work, attempt, wanted, replace(standing, generation=attempt.base_generation), staged)
         failpoint("reconcile.before_commit")
         result = work.runtime.graph.commit(request)
         if result.decision is CommitDecision.COMMIT:
-            return attempt, result.document, standing
+            return attempt, result, standing
         if result.decision is CommitDecision.ALREADY_MINE:
-            return attempt, result.document, Committed(work.document_id, generation=attempt.base_generation)
+            return attempt, result, Committed(work.document_id, generation=attempt.base_generation)
         if result.decision is CommitDecision.SUPERSEDED:
             reason = (
                 f"superseded: newer content of {work.job.source_uri} (version {result.document.version}) is committed"
@@ -92,20 +100,21 @@ def _commit(
         # Stale fence with older content, another base, or a version that is being built since: everything is computed
         # against what stands now, and staged again.
         attempt = begin_attempt(work, result.document.generation)
-        if not work.deletes:
-            target = [section.section_id for section in work.load("parse", ParsedDocument).sections]
-            staged = stage(work, attempt, Difference.between(result.document.generation, target).added).versions
+        if wanted is not None:
+            target = [section.section_id for section in wanted.parsed.sections]
+            added = Difference.between(result.document.generation, target).added
+            staged = stage(work, attempt, wanted, added).versions
     raise StaleAttemptError(
         f"Other attempts at {work.job.source_uri} committed {MAX_ROUNDS} times while this one was starting again; it is retried."
     )
 
 
-def _outcome(work: Work, previous: Committed, document: Committed) -> Outcome:
-    if work.deletes:
+def _outcome(plan: Plan, previous: Committed, document: Committed) -> Outcome:
+    if plan.document is None:
         return Outcome.DELETED
     if previous.exists and _same_content(previous, document):
         return Outcome.UNCHANGED
-    if work.load("parse", ParsedDocument).empty:
+    if plan.document.parsed.empty:
         return Outcome.EMPTY
     return Outcome.UPDATED if previous.exists or previous.generation else Outcome.CREATED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from docgraph.domain.documents import ParsedDocument, Plan
+from docgraph.domain.documents import ExtractedDocument, Plan
 from docgraph.domain.identity import fingerprint
 from docgraph.domain.protocol import Attempt, StagedAttempt
 from docgraph.ingest.work import Work
@@ -26,7 +26,7 @@ def fingerprint_of(work: Work) -> str:
 def run(work: Work, fingerprint: str) -> Checkpoint:
     """Stage the added sections of one document under a new fence."""
     plan = work.load("build_graph", Plan)
-    staged = stage(work, begin_attempt(work, plan.base_generation), plan.difference.added)
+    staged = stage(work, begin_attempt(work, plan.base_generation), plan.document, plan.difference.added)
     return Checkpoint(
         fingerprint=fingerprint,
         artifact="",
@@ -47,12 +47,12 @@ def begin_attempt(work: Work, base_generation: Sequence[str]) -> Attempt:
     )
 
 
-def stage(work: Work, attempt: Attempt, added: Sequence[str]) -> StagedAttempt:
+def stage(work: Work, attempt: Attempt, document: ExtractedDocument | None, added: Sequence[str]) -> StagedAttempt:
     """Upsert the points of `added`, conditionally on the fence, in every embedding version that a commit needs them in."""
-    if not added:
+    if not added or document is None:
         return StagedAttempt.of(attempt, ())
     wanted = set(added)
-    sections = [s for s in work.load("parse", ParsedDocument).sections if s.section_id in wanted]
+    sections = [s for s in document.parsed.sections if s.section_id in wanted]
     versions = work.target_versions()
     for version in versions:
         work.runtime.vectors.ensure(version)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from docgraph.domain.errors import WorldError
 from docgraph.domain.identity import text_hash
 from docgraph.stores.graph.base import translated
 from docgraph.stores.graph.reading import Reading
@@ -109,9 +110,13 @@ class Auditing(Reading):
         """Return the tags of those of the documents that have a node."""
         return {row["document_id"]: row["tag"] or "" for row in self._read(_TAGS_OF, ids=list(document_ids))}
 
-    def live_sections(self, tag: str, *, with_text: bool = False) -> Iterator[LiveSection]:
-        """Yield every member of every generation of the dataset in the order of the section ids, streamed."""
-        size = int(self._read(_SIZE_OF_DATASET, tag=tag)[0]["sections"])
+    def generations(self, tag: str, *, with_text: bool = False, size: int | None = None) -> Iterator[LiveSection]:
+        """Yield every member of every generation of the dataset in the order of the section ids, streamed.
+
+        `size` is about how many there are, where the caller knows.
+        """
+        if size is None:
+            size = int(self._read(_SIZE_OF_DATASET, tag=tag)[0]["sections"])
         slices = max(1, -(-size // SLICE))
         # Ids are hashes, hence spread evenly over their first eight digits; "g" comes after every id.
         bounds = ["", *(f"{number * 2**32 // slices:08x}" for number in range(1, slices)), "g"]
@@ -125,7 +130,7 @@ class Auditing(Reading):
 
         Detached nodes may carry the id of a document that has no node itself.
         """
-        rows = [row for query in (_UNREACHABLE, _MISCOUNTED) for row in self._read(query, tag=tag)]
+        rows = self._read(f"{_UNREACHABLE} UNION {_MISCOUNTED}", tag=tag)
         # A node that a commit deletes while it is read gives null for its properties: it is gone, and nobody's fault.
         return {row["document_id"] for row in rows if row["document_id"] is not None}
 
@@ -155,19 +160,27 @@ class Auditing(Reading):
 
         None: something was being committed each time, so that the two numbers can't be compared.
         """
-        states = self._read(_FULLTEXT_STATE)
-        if not states or states[0]["state"] != "ONLINE":
-            return FulltextCount(int(self._read(_NODES, tag=tag)[0]["nodes"]), 0, online=False)
         stillness = Stillness()
         self.mark(stillness)
         for _ in range(ATTEMPTS):
             stillness.begin()
-            nodes = self._read_at(stillness, _NODES, tag=tag)[0]["nodes"]
-            lucene = f'tag_token:"{tag_token(tag)}"'
-            indexed = self._read_at(stillness, _INDEXED, lucene=lucene)[0]["indexed"]
-            if stillness.held or nodes == indexed:
-                return FulltextCount(int(nodes), int(indexed))
+            nodes = int(self._read_at(stillness, _NODES, tag=tag)[0]["nodes"])
+            try:
+                lucene = f'tag_token:"{tag_token(tag)}"'
+                indexed = int(self._read_at(stillness, _INDEXED, lucene=lucene)[0]["indexed"])
+            except WorldError:
+                # An index that is missing, or not online yet, refuses to be asked.
+                if self._fulltext_is_online():
+                    raise
+                return FulltextCount(nodes, 0, online=False)
+            if nodes == indexed:
+                return FulltextCount(nodes, indexed)
+            if stillness.held:
+                return FulltextCount(nodes, indexed, online=self._fulltext_is_online())
         return None
+
+    def _fulltext_is_online(self) -> bool:
+        return any(row["state"] == "ONLINE" for row in self._read(_FULLTEXT_STATE))
 
     def _stream(self, query: str, stillness: Stillness | None, **parameters: Any) -> Iterator[dict[str, Any]]:
         bookmarks = None if stillness is None else stillness.bookmarks

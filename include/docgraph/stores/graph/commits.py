@@ -30,7 +30,7 @@ _COMMITTED = (
 # A write takes the node's lock until the transaction ends; what is read in a *later* statement is what stands.
 _LOCK = "MERGE (d:Source {id: $id}) SET d._lock = 1"
 _READ_LOCKED = f"MATCH (d:Source {{id: $id}}) RETURN {_COMMITTED}"
-_READ_MANY = f"UNWIND $ids AS id MATCH (d:Source {{id: id}}) RETURN {_COMMITTED}"
+_READ_MANY = f"UNWIND $ids AS id MATCH (d:Source {{id: id}}) RETURN {_COMMITTED}, d.tag AS tag"
 _ENTITIES_OF = "UNWIND $ids AS id MATCH (:Section {id: id})-[:MENTIONS]->(e:Entity) RETURN DISTINCT e.id AS id"
 # Ids come sorted, so that two documents that share entities lock them in the same order.
 _MERGE_ENTITIES = (
@@ -53,11 +53,9 @@ _PRUNE_TARGETS = (
 )
 _WRITE_SECTIONS = (
     "MATCH (d:Source {id: $id}) UNWIND $rows AS row "
-    "MERGE (s:Section {id: row.id}) SET s = row MERGE (d)-[:HAS_SECTION]->(s)"
-)
-_WRITE_MENTIONS = (
-    "UNWIND $rows AS row MATCH (s:Section {id: row.section}) MATCH (e:Entity {id: row.entity}) "
-    "CREATE (s)-[:MENTIONS {rule: row.rule}]->(e)"
+    "MERGE (s:Section {id: row.properties.id}) SET s = row.properties MERGE (d)-[:HAS_SECTION]->(s) "
+    "WITH s, row UNWIND row.mentions AS mention MATCH (e:Entity {id: mention[0]}) "
+    "CREATE (s)-[:MENTIONS {rule: mention[1]}]->(e)"
 )
 _WRITE_RELATIONS = (
     "UNWIND $rows AS row MATCH (a:Entity {id: row.source}) MATCH (b:Entity {id: row.target}) "
@@ -104,9 +102,16 @@ class Commits(Base):
         self, document_ids: Sequence[str], *, stillness: Stillness | None = None
     ) -> dict[str, Committed]:
         """Return what stands for each of the documents."""
+        return self.committed_with_tags(document_ids, stillness=stillness)[0]
+
+    def committed_with_tags(
+        self, document_ids: Sequence[str], *, stillness: Stillness | None = None
+    ) -> tuple[dict[str, Committed], dict[str, str]]:
+        """Return what stands for each of the documents, and the tags of those that have a node."""
         rows = self._read_at(stillness, _READ_MANY, ids=list(document_ids))
         found = {row["document_id"]: _committed(row) for row in rows}
-        return {i: found.get(i, Committed(i)) for i in document_ids}
+        tags = {row["document_id"]: row["tag"] or "" for row in rows}
+        return {i: found.get(i, Committed(i)) for i in document_ids}, tags
 
     @translated
     def commit(self, request: CommitRequest) -> CommitResult:
@@ -233,12 +238,13 @@ def _commit(tx: neo4j.ManagedTransaction, request: CommitRequest) -> CommitResul
             "committed_at": now(),
         },
     )
-    _check_versions(tx, request, document)
-    return CommitResult(CommitDecision.COMMIT, written)
+    return CommitResult(CommitDecision.COMMIT, written, _checked_versions(tx, request, document))
 
 
-def _check_versions(tx: neo4j.ManagedTransaction, request: CommitRequest, document: Committed) -> None:
-    """Refuse sections that were not staged in every version the dataset wants.
+def _checked_versions(
+    tx: neo4j.ManagedTransaction, request: CommitRequest, document: Committed
+) -> tuple[str, ...] | None:
+    """Refuse sections that were not staged in every version the dataset wants; returns these versions where they were asked for.
 
     The Dataset's lock comes last: the documents of a dataset wait for each other while they are applied, no longer.
     """
@@ -246,6 +252,7 @@ def _check_versions(tx: neo4j.ManagedTransaction, request: CommitRequest, docume
     versions = locked_versions(tx, request.tag) if added else None
     if versions is not None and not is_staged_everywhere(versions.wanted, request.staged, added):
         raise _RefusedError(CommitResult(CommitDecision.VERSIONS_MOVED, document))
+    return None if versions is None else tuple(versions.wanted)
 
 
 def _lock_entities(tx: neo4j.ManagedTransaction, request: CommitRequest, freed: set[str]) -> None:
@@ -265,11 +272,14 @@ def _write_rows(tx: neo4j.ManagedTransaction, request: CommitRequest) -> None:
             tx,
             _WRITE_SECTIONS,
             id=document_id,
-            rows=[_section_properties(row, document_id, request.tag, token) for row in rows],
+            rows=[
+                {
+                    "properties": _section_properties(row, document_id, request.tag, token),
+                    "mentions": [list(mention) for mention in row.mentions],
+                }
+                for row in rows
+            ],
         )
-        mentions = [{"section": r.section_id, "entity": e, "rule": rule} for r in rows for e, rule in r.mentions]
-        if mentions:
-            _run(tx, _WRITE_MENTIONS, rows=mentions)
         relations = [
             {"section": r.section_id, "source": source, "target": target, "kind": kind, "rule": rule}
             for r in rows

@@ -19,6 +19,14 @@ from docgraph.stores.graph import lucene
 from docgraph.stores.graph.base import Base
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
 from docgraph.stores.graph.stillness import Stillness
+from docgraph.stores.graph.views import (
+    DocumentView,
+    FulltextHit,
+    LinkedDocument,
+    Member,
+    SectionText,
+    SharedEntities,
+)
 from neo4j import exceptions as neo4j_errors
 
 #: A statement that met nodes being deleted under it is repeated this often.
@@ -45,8 +53,10 @@ class _Table:
 
 # Hits of the tag clause alone have score 0: text that Lucene makes no token of must match nothing, not everything.
 _FULLTEXT = _Table.of(
-    f"CALL db.index.fulltext.queryNodes('{FULLTEXT_INDEX}', $lucene, {{limit: $limit}}) YIELD node, score "
-    "WITH node, score WHERE score > 0",
+    "UNWIND range(0, size($lucene) - 1) AS asked "
+    f"CALL db.index.fulltext.queryNodes('{FULLTEXT_INDEX}', $lucene[asked], {{limit: $limit}}) YIELD node, score "
+    "WITH asked, node, score WHERE score > 0",
+    asked="asked",
     section_id="node.id",
     document_id="node.document_id",
     score="score",
@@ -77,15 +87,19 @@ _MEMBERSHIP = _Table.of(
     members="[i IN range(0, size(generation) - 1) WHERE generation[i] IN wanted[1] | [generation[i], i, anchors[i], "
     "CASE WHEN i > 0 THEN generation[i - 1] END, generation[i + 1]]]",
 )
-_SECTIONS = _Table.of(
-    "UNWIND $ids AS id MATCH (s:Section {id: id})",
-    section_id="s.id",
-    document_id="s.document_id",
-    tag="s.tag",
-    heading_path="s.heading_path",
-    text="s.text",
-    text_hash="s.text_hash",
-    occurrence="s.occurrence",
+_SECTION = {
+    "section_id": "s.id",
+    "document_id": "s.document_id",
+    "tag": "s.tag",
+    "heading_path": "s.heading_path",
+    "text": "s.text",
+    "text_hash": "s.text_hash",
+    "occurrence": "s.occurrence",
+}
+_SECTIONS = _Table.of("UNWIND $ids AS id MATCH (s:Section {id: id})", **_SECTION)
+_LIVE_SECTIONS = _Table.of(
+    "UNWIND $ids AS id MATCH (s:Section {id: id}) MATCH (d:Document {id: s.document_id}) WHERE id IN d.generation",
+    **_SECTION,
 )
 _DOCUMENTS = (
     "UNWIND $ids AS id MATCH (d:Document {id: id}) RETURN d.id AS document_id, d.tag AS tag, "
@@ -153,76 +167,6 @@ _SAMPLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FulltextHit:
-    """A candidate of the full-text arm; `score` is Lucene's BM25 sum, comparable within one query only."""
-
-    section_id: str
-    document_id: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A candidate that its document's generation contains, with its place in it."""
-
-    section_id: str
-    position: int
-    anchor: str
-    previous_id: str | None
-    next_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentView:
-    """What one Document said when it was asked about its candidates."""
-
-    document_id: str
-    tag: str
-    fence: int
-    deleted: bool
-    size: int
-    title: str
-    source_uri: str
-    content_type: str
-    members: Mapping[str, Member]
-
-
-@dataclass(frozen=True, slots=True)
-class SectionText:
-    """A Section node: immutable."""
-
-    section_id: str
-    document_id: str
-    tag: str
-    heading_path: tuple[str, ...]
-    text: str
-    text_hash: str
-    occurrence: int
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedDocument:
-    """A live document that a section links to."""
-
-    section_id: str
-    document_id: str
-    title: str
-    source_uri: str
-    anchor: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SharedEntities:
-    """Another section that mentions the same entities; whether it is a member still has to be asked."""
-
-    section_id: str
-    related_id: str
-    document_id: str
-    names: tuple[str, ...]
-
-
 class Reading(Base):
     """The reading half of the graph store."""
 
@@ -244,14 +188,33 @@ class Reading(Base):
         inner = lucene.clause(text)
         if inner is None:
             return []
-        query = lucene.restricted(tag, inner)
-        parameters: dict[str, Any] = {"lucene": query, "limit": limit}
-        statement = _FULLTEXT
-        if document_ids is not None or heading is not None:
-            statement = _FULLTEXT_FILTERED
-            parameters |= {"documents": None if document_ids is None else list(document_ids), "heading": heading}
-        rows = self._read_whole(statement, ("section_id", "document_id"), parameters, stillness)
+        if document_ids is None and heading is None:
+            return self.fulltext_many(tag, [text], limit, stillness=stillness)[0]
+        parameters = {
+            "lucene": lucene.restricted(tag, inner),
+            "limit": limit,
+            "documents": None if document_ids is None else list(document_ids),
+            "heading": heading,
+        }
+        rows = self._read_whole(_FULLTEXT_FILTERED, ("section_id", "document_id"), parameters, stillness)
         return [FulltextHit(row["section_id"], row["document_id"], row["score"]) for row in rows]
+
+    def fulltext_many(
+        self, tag: str, texts: Sequence[str], limit: int, *, stillness: Stillness | None = None
+    ) -> list[list[FulltextHit]]:
+        """Return for each of the texts what `fulltext` would, all of it in one statement."""
+        asked = {
+            place: lucene.restricted(tag, inner)
+            for place, text in enumerate(texts)
+            if (inner := lucene.clause(text)) is not None
+        }
+        found: list[list[FulltextHit]] = [[] for _ in texts]
+        if asked:
+            places, parameters = list(asked), {"lucene": list(asked.values()), "limit": limit}
+            for row in self._read_whole(_FULLTEXT, ("section_id", "document_id"), parameters, stillness):
+                hit = FulltextHit(row["section_id"], row["document_id"], row["score"])
+                found[places[row["asked"]]].append(hit)
+        return found
 
     def _read_whole(
         self, table: _Table, keys: Sequence[str], parameters: dict[str, Any], stillness: Stillness | None
@@ -301,6 +264,12 @@ class Reading(Base):
         """
         rows = _SECTIONS.rows(self._read_at(stillness, _SECTIONS.query, ids=list(section_ids)))
         return {row["section_id"]: _section(row) for row in rows if _is_whole(row)}
+
+    def live_sections(self, section_ids: Sequence[str]) -> list[SectionText]:
+        """Return those of the sections that their documents' generations contain at this moment, in the given order."""
+        rows = _LIVE_SECTIONS.rows(self._read(_LIVE_SECTIONS.query, ids=list(section_ids)))
+        found = {row["section_id"]: _section(row) for row in rows if _is_whole(row)}
+        return [found[i] for i in section_ids if i in found]
 
     def documents(self, document_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return what is kept about each live document, by id; its `sections` is a number."""

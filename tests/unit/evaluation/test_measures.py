@@ -116,3 +116,24 @@ def test_the_fit_gives_no_feature_a_negative_weight() -> None:
     _, first, second = calibration.fit(features, right)
     assert second == 0.0
     assert first > 0
+
+
+def test_without_a_feature_that_helps_the_fit_is_the_share_of_what_was_right() -> None:
+    features = np.array([[0.0], [0.0], [1.0], [1.0]])
+    found = calibration.fit(features, np.array([1.0, 1.0, 1.0, 0.0]))
+    assert calibration.predict(features, found) == pytest.approx(np.full(4, 0.75))
+
+
+def test_the_fit_is_that_of_newton_s_method() -> None:
+    """The penalty counts for each observation, and the intercept is not pulled."""
+    chance = np.random.default_rng(11)
+    features = chance.random((300, 2))
+    right = (chance.random(300) < features[:, 0]).astype(float)
+    design = np.column_stack([np.ones(300), features[:, :1]])
+    penalty = np.diag([0.0, calibration.RIDGE * 300])
+    beta = np.zeros(2)
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-design @ beta))
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + penalty
+        beta -= np.linalg.solve(hessian, design.T @ (p - right) + penalty @ beta)
+    assert calibration.fit(features[:, :1], right) == pytest.approx(beta, abs=1e-6)

@@ -8,7 +8,7 @@ PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m docgraph_local
 WITH_STACK := eval "$$($(STACK) env)" &&
 
-.PHONY: help setup setup-tests up down status env logs clean preflight walls check test test-phase-6 prove chaos bench eval eval-formats demo
+.PHONY: help setup setup-tests up down status env logs clean preflight walls check test test-phase-6 prove chaos bench eval eval-formats eval-links demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ eval: setup ## Measure retrieval on the Python manual (KEEP=1 CLEAN=1 CALIBRATE=
 
 eval-formats: setup ## Measure the readers of formats on public documents (FORMATS="html man" for some)
 	@$(PYTHON_IN_VENV) -m evaluation.formats $(FORMATS)
+
+eval-links: setup ## Measure how many internal links of public documents reach a document (SETS="name=folder@/base" for your own)
+	@$(PYTHON_IN_VENV) -m evaluation.links $(SETS)
 
 demo: up ## Show the whole way of a document, from file to answer
 	@$(PYTHON_IN_VENV) -m docgraph_local.demo

@@ -87,7 +87,7 @@ def add_tools(server: MCPServer, service: Service) -> None:
         gather context around a hit.
         """
         graph = runtime.graph
-        hit, related = passages.near(graph, section_id)
+        hit, related = passages.near(graph, section_id, runtime.config.published)
         texts = graph.sections(sorted({place.section_id for place in related if place.section_id}))
         tag = hit.document.tag
         places = [

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.commit import CommitRequest, LinkRow, SectionRow
 from docgraph.domain.errors import DatasetVersionsError
 from docgraph.domain.identity import document_id, entity_id, section_id, text_hash
 from docgraph.domain.protocol import Attempt, CommitDecision
@@ -34,7 +34,7 @@ def _row(document: str, tag: str, text: str, *, entities: Sequence[str] = (), li
             (entity_id(tag, "option", a), entity_id(tag, "option", b), "BESIDE", "test")
             for a, b in itertools.pairwise(entities)
         ),
-        links=tuple((document_id(tag, uri), uri, "top", "see") for uri in links),
+        links=tuple(LinkRow(document_id(tag, uri), uri, "top", "see") for uri in links),
     )
 
 

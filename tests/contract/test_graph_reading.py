@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docgraph.domain import identity
-from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.commit import CommitRequest, LinkRow, SectionRow
 from docgraph.domain.errors import ReadConflictError
 from docgraph.domain.protocol import Attempt, CommitDecision
+from docgraph.domain.routes import LinkCounts, LinkKind, Site
 from docgraph.retrieval.validated import Candidate, Candidates, Hit, ValidatedRead, validated_read
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph import GraphStore
@@ -66,10 +67,7 @@ class Dataset:
                 entity = identity.entity_id(self.tag, "term", name)
                 names[entity] = ("term", name)
                 mentions.append((entity, "test"))
-            targets = tuple(
-                (self.document_id(target), identity.canonical_source_uri(target), anchor, "a link")
-                for target, anchor in (links or {}).get(position, ())
-            )
+            targets = tuple(_link(self.tag, uri, target, anchor) for target, anchor in (links or {}).get(position, ()))
             rows.append(
                 SectionRow(
                     section,
@@ -102,6 +100,15 @@ class Dataset:
         )
         assert self.graph.commit(request).decision is CommitDecision.COMMIT
         return ids
+
+
+def _link(tag: str, uri: str, written: str, anchor: str) -> LinkRow:
+    """A link as it is written; `[[so]]` names a page."""
+    is_name = written.startswith("[[")
+    reference = written.strip("[]").partition("#")[0]
+    target, _ = identity.resolve_reference(uri, reference)
+    kind = LinkKind.NAME if is_name else LinkKind.ADDRESS
+    return LinkRow(identity.document_id(tag, target), target, anchor, "a link", reference, kind)
 
 
 @pytest.fixture
@@ -288,6 +295,65 @@ def test_sections_that_share_rare_entities_are_related_and_common_entities_relat
     ids = data.commit("upload:///a.md", [f"text {i}" for i in range(8)], entities=names)
     shared = data.graph.shared_entities([ids[0]], per=3, common=5)
     assert [(s.section_id, s.related_id, s.names) for s in shared] == [(ids[0], ids[7], ("--dry-run",))]
+
+
+SITES = (Site("https://docs.example.org/manual", "/content"),)
+LINKS = {
+    0: [("./routing", "top")],
+    1: [("/content/setup/", "")],
+    2: [("../guides/routing/index.html", "")],
+    3: [("https://docs.example.org/manual/setup#x", "")],
+    4: [("nowhere", "")],
+    5: [("picture.png", "")],
+}
+FOLLOWED = [
+    ("upload:///content/02-guides/01-routing.mdx", "top"),
+    ("upload:///content/01-setup/index.md", ""),
+    ("upload:///content/02-guides/01-routing.mdx", ""),
+    ("upload:///content/01-setup/index.md", ""),
+]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_links_as_sites_write_them_reach_documents_whichever_comes_first(data: Dataset, is_first: bool) -> None:
+    ids: list[str] = []
+    if is_first:
+        ids = data.commit("upload:///content/02-guides/caching.md", list("abcdef"), links=LINKS)
+    data.commit("upload:///content/02-guides/01-routing.mdx", ["here"])
+    data.commit("upload:///content/01-setup/index.md", ["there"])
+    if not is_first:
+        ids = data.commit("upload:///content/02-guides/caching.md", list("abcdef"), links=LINKS)
+    linked = {link.section_id: link for link in data.graph.linked_documents(ids, sites=SITES)}
+    assert [(linked[i].source_uri, linked[i].anchor) for i in ids if i in linked] == FOLLOWED
+    document = data.document_id("upload:///content/02-guides/caching.md")
+    assert data.graph.link_counts(data.tag, sites=SITES) == LinkCounts(pages=5, unresolved=1)
+    assert data.graph.link_counts(data.tag, [document], sites=SITES) == LinkCounts(pages=5, unresolved=1)
+
+
+def test_a_link_that_two_documents_may_be_meant_by_leads_to_neither(data: Dataset) -> None:
+    ids = data.commit("upload:///g/a.md", ["one", "two"], links={0: [("routing", "")], 1: [("01-routing.md", "")]})
+    data.commit("upload:///g/01-routing.md", ["first"])
+    data.commit("upload:///g/02-routing.md", ["second"])
+    linked = data.graph.linked_documents(ids)
+    assert [(link.section_id, link.source_uri) for link in linked] == [(ids[1], "upload:///g/01-routing.md")]
+
+
+def test_a_link_by_name_finds_the_only_page_of_that_name(data: Dataset) -> None:
+    ids = data.commit("upload:///notes/a.md", ["x", "y"], links={0: [("[[Quick start]]", "")], 1: [("[[twice]]", "")]})
+    for uri in ("upload:///far/away/quick-start.md", "upload:///one/twice.md", "upload:///two/twice.md"):
+        data.commit(uri, ["here"])
+    linked = data.graph.linked_documents(ids)
+    assert [(link.section_id, link.source_uri) for link in linked] == [(ids[0], "upload:///far/away/quick-start.md")]
+
+
+def test_a_link_follows_a_document_that_is_deleted_and_comes_back_elsewhere(data: Dataset) -> None:
+    ids = data.commit("upload:///a.md", ["see b"], links={0: [("b", "")]})
+    data.commit("upload:///b.md", ["here"])
+    assert [link.source_uri for link in data.graph.linked_documents(ids)] == ["upload:///b.md"]
+    data.commit("upload:///b.md", [], deleted=True)
+    assert data.graph.linked_documents(ids) == []
+    data.commit("upload:///b/index.md", ["here again"])
+    assert [link.source_uri for link in data.graph.linked_documents(ids)] == ["upload:///b/index.md"]
 
 
 def test_links_lead_to_live_documents_only(data: Dataset) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from docgraph.domain import identity
-from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.commit import CommitRequest, LinkRow, SectionRow
 from docgraph.domain.documents import EmbeddingVersion, Point, embedded_text
 from docgraph.domain.errors import EmbeddingVersionError
 from docgraph.domain.protocol import Attempt, CommitDecision
@@ -84,7 +84,7 @@ class Dataset:
             occurrence = pathed[:position].count((path, text))
             section = identity.section_id(document, path, text, occurrence)
             hashed = identity.text_hash(path, text)
-            targets = tuple((self.document_id(link), link, "", "see") for link in links) if position == 0 else ()
+            targets = tuple(LinkRow(self.document_id(link), link, "", "see") for link in links) if position == 0 else ()
             rows.append(SectionRow(section, path, text, hashed, occurrence, "max active runs", mentioned, (), targets))
             points.append(Point(section, document, self.tag, vector, hashed, identity.vector_hash(vector)))
         ids = [row.section_id for row in rows]

@@ -211,3 +211,28 @@ def test_a_newer_schema_is_refused_and_left_alone(taken_over: Runtime, empty: ne
         taken_over.graph.ensure_schema()
     assert taken_over.graph.schema() == newer
     assert empty.execute_query("SHOW CONSTRAINTS YIELD name RETURN name").records == []
+
+
+def test_documents_of_0_1_0_get_routes_and_its_links_follow_them(
+    runtime: Runtime, taken_over: Runtime, empty: neo4j.Driver, tag: str
+) -> None:
+    pages = {
+        "guide": "# Guide\n\nSee [the other](other/) and [it](02-last).\n",
+        "other": OTHER,
+        "01-last": "# Last\n\nEnd.\n",
+    }
+    work_off(runtime, tag, ask(runtime, tag, pages))
+    auth = (runtime.settings.neo4j_user, runtime.settings.neo4j_password)
+    with neo4j.GraphDatabase.driver(runtime.settings.neo4j_uri, auth=auth) as source:
+        write_as_0_1_0(source, empty, tag)
+    empty.execute_query("MATCH ()-[l:LINKS_TO]->() REMOVE l.reference, l.kind")
+    guide = document_id(tag, "upload:///guide.md")
+    sections = taken_over.graph.committed(guide).generation
+    assert taken_over.graph.linked_documents(sections) == []
+
+    taken_over.graph.ensure_schema()
+
+    found = [link.source_uri for link in taken_over.graph.linked_documents(sections)]
+    assert found == ["upload:///01-last.md", "upload:///other.md"]
+    left = empty.execute_query("MATCH (s:Source) WHERE s.route IS NULL RETURN count(s) AS left").records
+    assert left[0]["left"] == 0

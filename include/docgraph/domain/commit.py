@@ -7,6 +7,19 @@ from dataclasses import dataclass
 
 from docgraph.domain.documents import Committed
 from docgraph.domain.protocol import Attempt, CommitDecision
+from docgraph.domain.routes import LinkKind
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A link from a section to another document: its id and address if the link is taken by the letter, and the link as written."""
+
+    target: str
+    uri: str
+    anchor: str
+    text: str
+    reference: str = ""
+    kind: LinkKind = LinkKind.ADDRESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +36,7 @@ class SectionRow:
     mentions: tuple[tuple[str, str], ...] = ()
     #: (source entity id, target entity id, kind, rule)
     relations: tuple[tuple[str, str, str, str], ...] = ()
-    #: (target document id, target source_uri, anchor, link text)
-    links: tuple[tuple[str, str, str, str], ...] = ()
+    links: tuple[LinkRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from docgraph.domain.routes import LinkKind
+
 #: Every collection in the vector store that is docgraph's begins so.
 COLLECTION_PREFIX = "docgraph_"
 
@@ -49,6 +51,9 @@ class Link:
     target_uri: str
     anchor: str
     text: str
+    #: As it is written, without its anchor: what it means by the rules of sites is decided when it is read (`domain.routes`).
+    reference: str = ""
+    kind: LinkKind = LinkKind.ADDRESS
 
 
 @dataclass(frozen=True, slots=True)

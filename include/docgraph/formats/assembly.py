@@ -223,7 +223,8 @@ def _links(drafts: Sequence[_Draft], origin: Origin) -> tuple[tuple[Link, ...], 
                 continue
             index = first + max(bisect_right(starts, found.offset) - 1, 0)
             label = " ".join(found.text.split())[:_MAX_LABEL]
-            links.setdefault((index, target, anchor), Link(index, target, anchor, label))
+            written = found.reference.partition("#")[0]
+            links.setdefault((index, target, anchor), Link(index, target, anchor, label, written, found.kind))
     return tuple(links.values()), warnings[:20]
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from docgraph.domain.routes import LinkKind
+
 
 class Rank(IntEnum):
     """How good a place is for a cut: the lower, the sooner it is taken."""
@@ -80,6 +82,7 @@ class FoundLink:
     offset: int
     reference: str
     text: str
+    kind: LinkKind = LinkKind.ADDRESS
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _from_snapshot(runtime: Runtime, document: Committed, attempt: Attempt, base
     for version in versions:
         stager = VectorStager(runtime, version)
         stager.stage(attempt, base["tag"], [s for s in parsed.sections if s.section_id in added])
-    rows = section_rows(parsed, extraction, set(target))
+    rows = section_rows(parsed, extraction, set(target), runtime.config.dataset(base["tag"]).published)
     mentioned = {entity for row in rows for entity, _ in row.mentions}
     return {
         "pipeline": pipeline_version(runtime).of(parsed.format),

@@ -23,7 +23,7 @@ from docgraph.state.records import Checkpoint
 T = TypeVar("T")
 
 #: Version of what a commit writes for the same parse and extraction; part of the pipeline's fingerprint.
-BUILD_VERSION = 2
+BUILD_VERSION = 3
 
 
 class JobLostError(Exception):

@@ -17,6 +17,7 @@ from docgraph import __version__
 from docgraph.domain.documents import Committed
 from docgraph.domain.errors import EmbeddingVersionError
 from docgraph.domain.jobs import STAGES, JobState, JobStatus, Outcome, now
+from docgraph.domain.routes import LinkCounts
 from docgraph.domain.verdict import Drift, Verdict
 from docgraph.ingest import pipeline
 from docgraph.ingest.airflow_api import INGEST_DAG
@@ -75,6 +76,7 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         total_seconds=_total_seconds(jobs),
         versions=_versions(runtime, known),
         config_hash=runtime.config.digest,
+        links=_links(runtime, tag, verdict, jobs),
     )
     report_id = write_report(runtime.reports, report)
     failpoint("report.before_announce")
@@ -103,6 +105,15 @@ def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState], known: AlreadyR
     dataset = compare_dataset(runtime, version, tag, size=sections, dataset=known.dataset)
     dataset.widen(run)
     return drift_of(dataset)
+
+
+def _links(runtime: Runtime, tag: str, verdict: Verdict, jobs: Sequence[JobState] | None = None) -> LinkCounts:
+    """Count the links of the dataset, or, where it is large and a run ended, those of the run's documents."""
+    documents = None
+    if verdict.counts.get("sections_graph", 0) > runtime.config.verdict.full_compare_sections:
+        own = [] if jobs is None else [state.document_id for state in jobs if state.document_id]
+        documents = runtime.graph.documents_matching(tag) if jobs is None else list(dict.fromkeys(own))
+    return runtime.graph.link_counts(tag, documents, sites=runtime.config.dataset(tag).published)
 
 
 def _changed(jobs: Sequence[JobState], committed: Mapping[str, Committed]) -> list[str]:
@@ -198,6 +209,7 @@ def publish_audit(
         total_seconds=seconds,
         versions=_versions(runtime, known),
         config_hash=runtime.config.digest,
+        links=_links(runtime, tag, verdict),
     )
     report_id = write_report(runtime.reports, report)
     set_readiness(runtime, tag, verdict, report_id)

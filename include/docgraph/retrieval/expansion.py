@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from docgraph.domain.routes import Site
 from docgraph.retrieval.answer import Related
 from docgraph.retrieval.validated import Hit
 from docgraph.stores.graph import GraphStore
@@ -19,15 +20,18 @@ PER_KIND = 3
 Near = dict[str, tuple[Related, ...]]
 
 
-def expand(reader: GraphStore, hits: Sequence[Hit], stillness: Stillness) -> Near:
-    """Return the related places of each hit, by section id, as they are under `stillness`: part of a validated read."""
+def expand(reader: GraphStore, hits: Sequence[Hit], stillness: Stillness, sites: Sequence[Site] = ()) -> Near:
+    """Return the related places of each hit, by section id, as they are under `stillness`: part of a validated read.
+
+    Links are followed as on the `sites` that the dataset is published as.
+    """
     ids = [hit.section.section_id for hit in hits]
     if not ids:
         return {}
     found: dict[str, list[Related]] = {i: [] for i in ids}
     _add_places_around(reader, hits, found, stillness)
     _add_shared_entities(reader, hits, found, stillness)
-    _add_links(reader, hits, found, stillness)
+    _add_links(reader, hits, found, stillness, sites)
     return {i: tuple(related) for i, related in found.items()}
 
 
@@ -106,8 +110,14 @@ def _add_shared_entities(
         )
 
 
-def _add_links(reader: GraphStore, hits: Sequence[Hit], found: dict[str, list[Related]], stillness: Stillness) -> None:
-    for link in reader.linked_documents([hit.section.section_id for hit in hits], stillness=stillness):
+def _add_links(
+    reader: GraphStore,
+    hits: Sequence[Hit],
+    found: dict[str, list[Related]],
+    stillness: Stillness,
+    sites: Sequence[Site],
+) -> None:
+    for link in reader.linked_documents([hit.section.section_id for hit in hits], sites=sites, stillness=stillness):
         related = found[link.section_id]
         if sum(1 for r in related if r.relation == "link") >= PER_KIND:
             continue

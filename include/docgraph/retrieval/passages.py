@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from docgraph.domain.errors import DocgraphError, ReadConflictError, WorldError
+from docgraph.domain.routes import Site
 from docgraph.retrieval.answer import Related
 from docgraph.retrieval.expansion import expand
 from docgraph.retrieval.validated import (
@@ -94,10 +95,12 @@ def read_section(reader: GraphStore, section_id: str) -> Hit:
     return hit
 
 
-def near(reader: GraphStore, section_id: str) -> tuple[Hit, tuple[Related, ...]]:
+def near(
+    reader: GraphStore, section_id: str, sites: Mapping[str, Sequence[Site]] | None = None
+) -> tuple[Hit, tuple[Related, ...]]:
     """Return a section and what stands near it in the graph: neighbours, parent, shared entities, linked documents.
 
-    Both are of one state.
+    Both are of one state. `sites` are, by tag, those that datasets are published as.
 
     Raises:
         SectionNotFoundError: no generation contains it.
@@ -106,7 +109,9 @@ def near(reader: GraphStore, section_id: str) -> tuple[Hit, tuple[Related, ...]]
     """
 
     def beside(_: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> tuple[Related, ...]:
-        return expand(reader, list(hits.values()), stillness).get(section_id, ())
+        found = list(hits.values())
+        published = (sites or {}).get(found[0].section.tag, ()) if found else ()
+        return expand(reader, found, stillness, published).get(section_id, ())
 
     hit, found = _read_section(reader, section_id, beside)
     if found is None:

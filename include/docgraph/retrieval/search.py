@@ -11,6 +11,7 @@ from typing import Any
 
 from docgraph.domain.errors import EmbeddingVersionError
 from docgraph.domain.identity import canonical_text, is_tag
+from docgraph.domain.routes import Site
 from docgraph.model_servers import Embedder, EmbeddingServers
 from docgraph.retrieval.answer import Answer, Evidence, Related
 from docgraph.retrieval.arms import POOL, Arms, Filters, Stopwatch
@@ -57,11 +58,13 @@ def search(
     heading: str | None = None,
     related: bool = True,
     embedding_version: str | None = None,
+    sites: Sequence[Site] = (),
 ) -> Answer:
     """Answer a question from one dataset: evidence, best first, with reasons, confidence (0 to 1) and timings (seconds).
 
     `source_prefix`, `content_type` and `heading` (part of the heading path, any case) restrict it. `related` adds what
-    stands near each hit in the graph, of the same state; while the dataset is written to without a break it is left out.
+    stands near each hit in the graph, of the same state; while the dataset is written to without a break it is left out. Links
+    among it are followed as on the `sites` that the dataset is published as.
     `embedding_version` asks the points of another version than the readers' (by name), which is how one that is being
     built is tried.
 
@@ -92,7 +95,8 @@ def search(
 
     def with_near(candidates: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> tuple[_Ranked, Near]:
         found = ranked(candidates, hits)
-        return found, expand(reader, [hits[i] for i, _ in found.ranking[offset : offset + limit]], stillness)
+        shown = [hits[i] for i, _ in found.ranking[offset : offset + limit]]
+        return found, expand(reader, shown, stillness, sites)
 
     read = validated_read(reader, tag, arms.ask, with_near if related else None)
     watch.seconds["join"] += read.join_seconds

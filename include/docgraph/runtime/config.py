@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from docgraph.domain.errors import ConfigurationError
 from docgraph.domain.identity import is_tag
+from docgraph.domain.routes import Site
 
 
 class _Strict(BaseModel):
@@ -26,10 +27,25 @@ class SampleQuery(_Strict):
     expect: str | None = None
 
 
+class SiteConfig(_Strict):
+    """A site that the dataset is published as, so that links written for it find the files they mean."""
+
+    #: A path on the site (`/docs`) or an address (`https://example.org/docs`).
+    base: str = Field(pattern=r"^(?:/|https?://[^/?#]+)[^?#]*$")
+    #: Folder of the files published below it: a path (`/content`) or a whole address (`upload:///content`).
+    files: str = Field(default="/", pattern=r"^(?:/|[a-z][a-z0-9+.-]*://)[^?#]*$")
+
+
 class DatasetConfig(_Strict):
     """What is particular to one tag."""
 
     sample_queries: tuple[SampleQuery, ...] = ()
+    sites: tuple[SiteConfig, ...] = ()
+
+    @property
+    def published(self) -> tuple[Site, ...]:
+        """The sites, as links are resolved by them."""
+        return tuple(Site(site.base, site.files) for site in self.sites)
 
 
 class LimitsConfig(_Strict):
@@ -150,6 +166,11 @@ class IngestConfig(_Strict):
     def dataset(self, tag: str) -> DatasetConfig:
         """Return what is configured for `tag` (the defaults where nothing is)."""
         return self.datasets.get(tag, DatasetConfig())
+
+    @property
+    def published(self) -> dict[str, tuple[Site, ...]]:
+        """The sites of each tag that has any."""
+        return {tag: dataset.published for tag, dataset in self.datasets.items() if dataset.sites}
 
     @property
     def digest(self) -> str:

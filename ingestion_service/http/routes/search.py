@@ -39,5 +39,6 @@ def search(
         content_type=content_type,
         heading=heading,
         related=related,
+        sites=runtime.config.dataset(tag).published,
     )
     return answer.as_model()

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from docgraph.domain.jobs import Job, JobState, JobStatus
+from docgraph.domain.routes import LinkCounts
 from docgraph.domain.verdict import Drift, QueryResult, Reason, ReasonCode, Verdict
 from docgraph.readiness.report import (
     ReportNotFoundError,
@@ -70,8 +71,18 @@ def report(*, jobs: tuple[JobState, ...] = (), text: str = "What closes the gate
         total_seconds=4.0,
         versions={"docgraph": "0.1.0"},
         config_hash="c" * 64,
+        links=changes.pop("links", None),
     )
     return {**built, **changes}
+
+
+def test_links_that_reach_no_document_are_counted_and_speak_against_nothing() -> None:
+    built = {**report(links=LinkCounts(1234, 5)), "report_id": "20261123T205200.123456Z"}
+    validate(built)
+    assert built["ready_for_queries"]
+    assert "| of these, links that reach no document | 5 |" in render_markdown(built)
+    assert "1,234 links to pages of the dataset; 5 of them reach no document." in render_html(built)
+    assert "links" not in render_markdown(whole())
 
 
 def whole(**changes: Any) -> dict[str, Any]:

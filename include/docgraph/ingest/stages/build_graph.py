@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from docgraph.domain.commit import CommitRequest, SectionRow
+from docgraph.domain.commit import CommitRequest, LinkRow, SectionRow
 from docgraph.domain.documents import Committed, Difference, ExtractedDocument, Extraction, ParsedDocument, Plan
 from docgraph.domain.identity import content_hash, document_id, fingerprint, text_hash
 from docgraph.domain.protocol import Attempt
+from docgraph.domain.routes import Site, is_on
 from docgraph.formats.identifiers import identifier_parts
 from docgraph.ingest.work import BUILD_VERSION, Work, pipeline_version, store_artifact
 from docgraph.state.records import Checkpoint
@@ -97,7 +98,7 @@ def commit_request(
     target = tuple(section.section_id for section in parsed.sections)
     difference = Difference.between(committed.generation, target)
     written = set(difference.added) if committed.pipeline == pipeline else set(target)
-    rows = section_rows(parsed, extraction, written)
+    rows = section_rows(parsed, extraction, written, work.runtime.config.dataset(work.job.tag).published)
     spoken_of = {entity for row in rows for entity, _ in row.mentions}
     return CommitRequest(
         **common,
@@ -125,8 +126,10 @@ def document_properties(parsed: ParsedDocument) -> dict[str, object]:
     }
 
 
-def section_rows(parsed: ParsedDocument, extraction: Extraction, wanted: Collection[str]) -> list[SectionRow]:
-    """Return the rows of the wanted sections, in the document's order."""
+def section_rows(
+    parsed: ParsedDocument, extraction: Extraction, wanted: Collection[str], sites: Sequence[Site] = ()
+) -> list[SectionRow]:
+    """Return the rows of the wanted sections, in the document's order; links to other hosts only where these are its `sites`."""
     mentions: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for mention in extraction.mentions:
         mentions[mention.section_id].append((mention.entity_id, mention.rule))
@@ -139,15 +142,16 @@ def section_rows(parsed: ParsedDocument, extraction: Extraction, wanted: Collect
         for entity in (relation.source_id, relation.target_id):
             if entity not in named:
                 mentions[relation.section_id].append((entity, relation.rule))
-    links: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
+    links: dict[str, list[LinkRow]] = defaultdict(list)
     here = urlsplit(parsed.source_uri)
     for link in parsed.links:
         there = urlsplit(link.target_uri)
-        if (there.scheme, there.netloc) != (here.scheme, here.netloc) or link.target_uri == parsed.source_uri:
+        is_outside = (there.scheme, there.netloc) != (here.scheme, here.netloc) and not is_on(sites, link.target_uri)
+        if is_outside or link.target_uri == parsed.source_uri:
             continue
         section = parsed.sections[link.section].section_id
         target = document_id(parsed.tag, link.target_uri)
-        links[section].append((target, link.target_uri, link.anchor, link.text))
+        links[section].append(LinkRow(target, link.target_uri, link.anchor, link.text, link.reference, link.kind))
     return [
         SectionRow(
             section_id=s.section_id,

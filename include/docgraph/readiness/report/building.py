@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 
 from docgraph.domain.jobs import JobState, JobStatus, Outcome, now
+from docgraph.domain.routes import LinkCounts
 from docgraph.domain.verdict import Drift, Verdict
 
 SCHEMA_VERSION = 1
@@ -33,12 +34,16 @@ def build_report(
     total_seconds: float,
     versions: Mapping[str, str],
     config_hash: str,
+    links: LinkCounts | None = None,
 ) -> dict[str, Any]:
     """Return the report of a run, complete but for `report_id`, which `write_report` gives it with its folder.
 
-    `stage_seconds` is the work in each stage summed over documents; `total_seconds` the time from the first start to now.
+    `stage_seconds` is the work in each stage summed over documents; `total_seconds` the time from the first start to now; `links`
+    are those of the documents that were looked at, which is information and speaks against nothing.
     """
     counts = _counts(jobs, verdict)
+    if links is not None:
+        counts |= {"links": links.pages, "links_unresolved": links.unresolved}
     report: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,

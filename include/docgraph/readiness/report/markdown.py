@@ -89,7 +89,11 @@ def _counts(report: Mapping[str, Any]) -> str:
         ("documents without text", "empty"),
         ("documents deleted", "deleted"),
     )
-    return "## Counts\n\n" + _table(("what", "count"), [(name, f"{counts.get(key, 0):,}") for name, key in named])
+    rows = [(name, f"{counts.get(key, 0):,}") for name, key in named]
+    if "links" in counts:
+        rows.append(("links to pages of the dataset", f"{counts['links']:,}"))
+        rows.append(("of these, links that reach no document", f"{counts['links_unresolved']:,}"))
+    return "## Counts\n\n" + _table(("what", "count"), rows)
 
 
 def _drift(report: Mapping[str, Any]) -> str:

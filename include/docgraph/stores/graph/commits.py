@@ -15,6 +15,7 @@ from docgraph.domain.documents import Committed
 from docgraph.domain.errors import DocumentTooLargeError
 from docgraph.domain.jobs import now
 from docgraph.domain.protocol import Attempt, CommitDecision, decide_commit, is_staged_everywhere
+from docgraph.domain.routes import name_of, route_of
 from docgraph.stores.graph.base import Base, translated
 from docgraph.stores.graph.datasets import locked_versions
 from docgraph.stores.graph.schema import tag_token
@@ -63,8 +64,8 @@ _WRITE_RELATIONS = (
 )
 _WRITE_LINKS = (
     "MATCH (d:Source {id: $id}) UNWIND $rows AS row "
-    "MERGE (t:Source {id: row.target}) ON CREATE SET t.tag = $tag, t.source_uri = row.uri "
-    "CREATE (d)-[:LINKS_TO {anchor: row.anchor, text: row.text, section_id: row.section}]->(t)"
+    "MERGE (t:Source {id: row.target}) ON CREATE SET t.tag = $tag, t.source_uri = row.uri, t.route = row.route "
+    "CREATE (d)-[l:LINKS_TO]->(t) SET l = row.properties"
 )
 _WRITE_DOCUMENT = "MATCH (d:Source {id: $id}) SET d += $properties SET d:Document REMOVE d:Tombstone REMOVE d._lock"
 _WRITE_TOMBSTONE = "MATCH (d:Source {id: $id}) SET d += $properties SET d:Tombstone REMOVE d:Document REMOVE d._lock"
@@ -72,7 +73,7 @@ _LOCK_EXISTING = "MATCH (d:Source {id: $id}) SET d._lock = 1"
 # What others link to stays, as what it was before it was ever ingested.
 _FORGET = (
     "MATCH (d:Source {id: $id}) WHERE d:Tombstone AND d.fence = $fence AND NOT EXISTS { (d)-[:HAS_SECTION]->() } "
-    "REMOVE d:Tombstone SET d = {id: d.id, tag: d.tag, source_uri: d.source_uri} RETURN d.id AS id"
+    "REMOVE d:Tombstone SET d = {id: d.id, tag: d.tag, source_uri: d.source_uri, route: d.route} RETURN d.id AS id"
 )
 _DELETE_UNLINKED = "MATCH (d:Source {id: $id}) WHERE NOT EXISTS { (:Source)-[:LINKS_TO]->(d) } DELETE d"
 _UNLOCK = "MATCH (d:Source {id: $id}) REMOVE d._lock"
@@ -207,7 +208,7 @@ def _commit(tx: neo4j.ManagedTransaction, request: CommitRequest) -> CommitResul
     _write_rows(tx, request)
     if orphaned := sorted(freed - set(request.entities)):
         _run(tx, _PRUNE_ENTITIES, ids=orphaned)
-    linked = {link[0] for row in request.rows for link in row.links}
+    linked = {link.target for row in request.rows for link in row.links}
     if unlinked := sorted(targets - linked - {document_id}):
         _run(tx, _PRUNE_TARGETS, ids=unlinked)
     written = Committed(
@@ -228,6 +229,8 @@ def _commit(tx: neo4j.ManagedTransaction, request: CommitRequest) -> CommitResul
             **request.properties,
             "tag": request.tag,
             "source_uri": request.source_uri,
+            "route": route_of(request.source_uri),
+            "page_name": name_of(request.source_uri),
             "job_id": request.job_id,
             "checksum": request.checksum,
             "pipeline": request.pipeline,
@@ -288,9 +291,20 @@ def _write_rows(tx: neo4j.ManagedTransaction, request: CommitRequest) -> None:
         if relations:
             _run(tx, _WRITE_RELATIONS, rows=relations)
     links = [
-        {"section": r.section_id, "target": target, "uri": uri, "anchor": anchor, "text": text}
-        for r in request.rows
-        for target, uri, anchor, text in r.links
+        {
+            "target": link.target,
+            "uri": link.uri,
+            "route": route_of(link.uri),
+            "properties": {
+                "anchor": link.anchor,
+                "text": link.text,
+                "section_id": row.section_id,
+                "reference": link.reference,
+                "kind": str(link.kind),
+            },
+        }
+        for row in request.rows
+        for link in row.links
     ]
     # Other documents' nodes are locked here: in the order of their ids, as everybody does.
     for chunk in _chunks(sorted(links, key=lambda link: link["target"])):

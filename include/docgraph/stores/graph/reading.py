@@ -22,7 +22,6 @@ from docgraph.stores.graph.stillness import Stillness
 from docgraph.stores.graph.views import (
     DocumentView,
     FulltextHit,
-    LinkedDocument,
     Member,
     SectionText,
     SharedEntities,
@@ -35,14 +34,14 @@ _DELETED_MEANWHILE = "Neo.ClientError.Statement.EntityNotFound"
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """A reading statement whose rows come packed into one record: the driver spends more on a record than on what is in it."""
 
     query: str
     columns: tuple[str, ...]
 
     @classmethod
-    def of(cls, statement: str, **columns: str) -> _Table:
+    def of(cls, statement: str, **columns: str) -> Table:
         """Let `statement` return each column's expression under its name."""
         return cls(f"{statement} RETURN collect([{', '.join(columns.values())}]) AS rows", tuple(columns))
 
@@ -52,7 +51,7 @@ class _Table:
 
 
 # Hits of the tag clause alone have score 0: text that Lucene makes no token of must match nothing, not everything.
-_FULLTEXT = _Table.of(
+_FULLTEXT = Table.of(
     "UNWIND range(0, size($lucene) - 1) AS asked "
     f"CALL db.index.fulltext.queryNodes('{FULLTEXT_INDEX}', $lucene[asked], {{limit: $limit}}) YIELD node, score "
     "WITH asked, node, score WHERE score > 0",
@@ -62,7 +61,7 @@ _FULLTEXT = _Table.of(
     score="score",
 )
 # Without the procedure's own limit, because a filter behind a limit loses hits; rows come best first and stop at LIMIT.
-_FULLTEXT_FILTERED = _Table.of(
+_FULLTEXT_FILTERED = Table.of(
     f"CALL db.index.fulltext.queryNodes('{FULLTEXT_INDEX}', $lucene) YIELD node, score "
     "WITH node, score WHERE score > 0 AND ($documents IS NULL OR node.document_id IN $documents) "
     "AND ($heading IS NULL OR toLower(node.heading_text) CONTAINS toLower($heading)) WITH node, score LIMIT $limit",
@@ -71,7 +70,7 @@ _FULLTEXT_FILTERED = _Table.of(
     score="score",
 )
 # The list is bound once and everything about the candidate follows from that one read.
-_MEMBERSHIP = _Table.of(
+_MEMBERSHIP = Table.of(
     "UNWIND $documents AS wanted OPTIONAL MATCH (d:Source {id: wanted[0]}) "
     "WITH wanted, d, d IS NOT NULL AND (d:Document OR d:Tombstone) AS committed, coalesce(d.anchors, []) AS anchors "
     "WITH wanted, d, anchors, CASE WHEN committed THEN d.generation ELSE [] END AS generation, "
@@ -96,8 +95,8 @@ _SECTION = {
     "text_hash": "s.text_hash",
     "occurrence": "s.occurrence",
 }
-_SECTIONS = _Table.of("UNWIND $ids AS id MATCH (s:Section {id: id})", **_SECTION)
-_LIVE_SECTIONS = _Table.of(
+_SECTIONS = Table.of("UNWIND $ids AS id MATCH (s:Section {id: id})", **_SECTION)
+_LIVE_SECTIONS = Table.of(
     "UNWIND $ids AS id MATCH (s:Section {id: id}) MATCH (d:Document {id: s.document_id}) WHERE id IN d.generation",
     **_SECTION,
 )
@@ -112,7 +111,7 @@ _DOCUMENTS_MATCHING = (
     "AND ($content_type IS NULL OR d.content_type = $content_type) RETURN d.id AS id ORDER BY id"
 )
 # The chain of ever deeper levels in front of each place, nearest last, in one pass over the list.
-_ABOVE = _Table.of(
+_ABOVE = Table.of(
     "UNWIND $places AS place MATCH (d:Document {id: place[1]}) "
     "WITH place[0] AS id, place[2] AS position, d.generation AS generation, d.levels AS levels "
     "WHERE levels IS NOT NULL AND generation[position] = id "
@@ -121,19 +120,8 @@ _ABOVE = _Table.of(
     section_id="id",
     above="[i IN chain | generation[i]]",
 )
-_LINKED = _Table.of(
-    "UNWIND $ids AS id MATCH (s:Section {id: id}) MATCH (d:Source {id: s.document_id}) "
-    "MATCH (d)-[l:LINKS_TO {section_id: id}]->(t:Document) WHERE t.id <> d.id "
-    "WITH id, l, t ORDER BY id, t.source_uri, l.anchor LIMIT $limit",
-    section_id="id",
-    document_id="t.id",
-    title="t.title",
-    source_uri="t.source_uri",
-    anchor="l.anchor",
-    text="l.text",
-)
 # An entity that most sections mention relates nothing to anything; the rarest shared ones come first.
-_SHARED = _Table.of(
+_SHARED = Table.of(
     "UNWIND $ids AS id MATCH (:Section {id: id})-[:MENTIONS]->(e:Entity) WITH DISTINCT id, e "
     "WITH id, e, COUNT { (e)<-[:MENTIONS]-() } AS uses WHERE uses > 1 AND uses <= $common "
     "MATCH (e)<-[:MENTIONS]-(other:Section) WHERE other.id <> id AND NOT other.id IN $ids "
@@ -217,7 +205,7 @@ class Reading(Base):
         return found
 
     def _read_whole(
-        self, table: _Table, keys: Sequence[str], parameters: dict[str, Any], stillness: Stillness | None
+        self, table: Table, keys: Sequence[str], parameters: dict[str, Any], stillness: Stillness | None
     ) -> list[dict[str, Any]]:
         """Read until no row lacks one of `keys`.
 
@@ -293,14 +281,6 @@ class Reading(Base):
         parameters = {"places": [list(place) for place in places]}
         rows = self._read_whole(_ABOVE, ("section_id", "above"), parameters, stillness)
         return {row["section_id"]: tuple(reversed(row["above"])) for row in rows}
-
-    def linked_documents(
-        self, section_ids: Sequence[str], limit: int = 100, *, stillness: Stillness | None = None
-    ) -> list[LinkedDocument]:
-        """Return the live documents that the sections link to."""
-        parameters = {"ids": list(section_ids), "limit": limit}
-        rows = self._read_whole(_LINKED, ("section_id", "document_id"), parameters, stillness)
-        return [LinkedDocument(**{key: value or "" for key, value in row.items()}) for row in rows]
 
     def shared_entities(
         self, section_ids: Sequence[str], *, per: int = 3, common: int = 50, stillness: Stillness | None = None

@@ -14,6 +14,8 @@ __all__ = ["CREATE_FULLTEXT", "FULLTEXT_INDEX", "SCHEMA_VERSION", "Schema", "tag
 SCHEMA_VERSION = len(MIGRATIONS)
 #: Seconds that a step may take to build its indexes before it is tried again.
 _INDEX_SECONDS = 120
+#: Nodes whose properties are computed between two statements.
+_ROWS_AT_ONCE = 2000
 _AWAIT_INDEXES = f"CALL db.awaitIndexes({_INDEX_SECONDS})"
 _SCHEMA = "OPTIONAL MATCH (m:Meta {name: 'docgraph'}) RETURN m.schema AS schema"
 # Two processes may take the same steps, one ahead of the other: the number never falls.
@@ -57,6 +59,9 @@ class Schema(Base):
             logger.info("graph schema %d: %s", number, migration.what)
             for statement in migration.statements:
                 self._take(statement)
+            for computed in migration.computed:
+                while rows := self._read(computed.read, limit=_ROWS_AT_ONCE):
+                    self._write(computed.write, rows=[computed.make(row) for row in rows])
             self._write(_AWAIT_INDEXES)
             self._write(_REACHED, schema=number)
 

@@ -19,12 +19,13 @@ from docgraph.domain.errors import ReembeddingRefusedError
 from docgraph.domain.jobs import JobState
 from docgraph.domain.verdict import ReasonCode
 from docgraph.ingest import launcher as dispatch
-from docgraph.ingest import pipeline
+from docgraph.ingest import pipeline, taking
 from docgraph.readiness import audit as auditing
 from docgraph.readiness import operations, publishing, retention
 from docgraph.reembed import backfilling
 from docgraph.reembed import moving as reembedding
-from docgraph.sources import filesystem
+from docgraph.runtime.config import SourceConfig
+from docgraph.sources.registry import source_of
 from docgraph.state import OperationKind
 
 #: The world's errors are tried again soon; what no repetition can mend fails at once.
@@ -201,11 +202,12 @@ class ReportedFailure(AirflowFailException):
     """The report is published; it says that a job failed or that the dataset is not ready."""
 
 
-def take_files(still: Sequence[str]) -> dict[str, str]:
-    """Turn the complete files of the watch folder into jobs and trigger a run for each tag; returns tag → run id."""
+def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, str]:
+    """Turn what has changed in a source into jobs and trigger a run for each tag; returns tag → run id."""
     with connections.runtime() as runtime:
-        taken = filesystem.take(runtime, still)
-        return {tag: dispatch.trigger(runtime, tag, job_ids) or "" for tag, job_ids in taken.jobs.items()}
+        own = source_of(SourceConfig.model_validate(source), runtime.settings, runtime.config)
+        taken = taking.take(runtime, own, seen)
+        return {tag: dispatch.trigger(runtime, tag, job_ids) or "" for tag, job_ids in taken.items()}
 
 
 def batch_label(states: Sequence[JobState]) -> str:

@@ -1,70 +1,139 @@
-"""Waiting without a worker: the trigger that sees when a dropped file is complete, and the sensor that waits on it."""
+"""Waiting without a worker: triggers that see when a source has something to take, and the sensors that wait on them."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import json
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.sensors.filesystem import FileSensor
+from airflow.sdk import BaseSensorOperator
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from docgraph.sources.filesystem import Stillness, dropped_files, is_announced
+from docgraph.runtime.config import IngestConfig, SourceConfig
+from docgraph.settings import Settings
+from docgraph.sources.base import Source
+from docgraph.sources.filesystem import DropFolder
+from docgraph.sources.registry import source_of
+from docgraph.state import State
+
+#: Seconds after which a wait ends with nothing taken, far below the sensors' own limit: a quiet week is no failure.
+QUIET_SECONDS = 24 * 3600.0
+_LIMIT = timedelta(days=7)
 
 
-class CompleteFileTrigger(BaseTrigger):
+class _Waiting(BaseTrigger):
+    """Asks a source again and again, and ends the waiting task as soon as there is something to take."""
+
+    poke_interval: float
+
+    def _look(self) -> list[str] | None:
+        raise NotImplementedError
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll the source; the task returns what was seen, nothing after a quiet day."""
+        until = time.monotonic() + QUIET_SECONDS
+        while (seen := await asyncio.to_thread(self._look)) is None and time.monotonic() < until:
+            await asyncio.sleep(self.poke_interval)
+        yield TaskSuccessEvent(xcoms={"return_value": [*(seen or [])]})
+
+
+class CompleteFileTrigger(_Waiting):
     """Fires when a file below the folder is announced by its marker, or has stood still long enough.
 
     Unlike Airflow's `FileTrigger` it is not set off by hidden files or files that are still being written.
     """
 
-    def __init__(self, folder: str, settle_seconds: float, poke_interval: float) -> None:
+    def __init__(self, folder: str, settle_seconds: float, poke_interval: float, name: str = "filesystem") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.folder = folder
         self.settle_seconds = settle_seconds
         self.poke_interval = poke_interval
-        self._still: list[str] = []
+        self.name = name
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments from which the triggerer makes this trigger again."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
-            {"folder": self.folder, "settle_seconds": self.settle_seconds, "poke_interval": self.poke_interval},
+            {
+                "folder": self.folder,
+                "settle_seconds": self.settle_seconds,
+                "poke_interval": self.poke_interval,
+                "name": self.name,
+            },
         )
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll the folder and end the waiting task as soon as a file may be taken; it returns the states that stand still."""
-        while not await asyncio.to_thread(self._is_due):
-            await asyncio.sleep(self.poke_interval)
-        yield TaskSuccessEvent(xcoms={"return_value": [*self._still]})
-
-    def _is_due(self) -> bool:
-        folder = Path(self.folder)
-        files = dropped_files(folder)
-        self._still = [file.state for file in _stillness(self.folder, self.settle_seconds).of(files)]
-        return bool(self._still) or is_announced(folder, files)
+    def _look(self) -> list[str] | None:
+        return _folder(self.folder, self.settle_seconds, self.name).poll()
 
 
 @functools.cache
-def _stillness(folder: str, settle_seconds: float) -> Stillness:
+def _folder(folder: str, settle_seconds: float, name: str) -> DropFolder:
     """What the triggerer has seen of a folder outlives its triggers: each drop ends one."""
-    return Stillness(settle_seconds)
+    return DropFolder(Path(folder), name=name, settle_seconds=settle_seconds)
 
 
 class CompleteFileSensor(FileSensor):
     """Airflow's `FileSensor`, deferred to `CompleteFileTrigger`: the task ends in the triggerer, without another worker."""
 
-    def __init__(self, *, settle_seconds: float, **kwargs: Any) -> None:
+    def __init__(self, *, settle_seconds: float, source_name: str = "filesystem", **kwargs: Any) -> None:
         super().__init__(deferrable=True, **kwargs)
         self.settle_seconds = settle_seconds
+        self.source_name = source_name
 
     def execute(self, context: Any) -> None:
         """Defer until a file is complete; returns at once where one is announced."""
-        folder = Path(self.filepath)
-        if is_announced(folder, dropped_files(folder)):
+        folder = DropFolder(Path(self.filepath), name=self.source_name, settle_seconds=self.settle_seconds)
+        if folder.poll() is not None:
             return
-        trigger = CompleteFileTrigger(self.filepath, self.settle_seconds, self.poke_interval)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+        trigger = CompleteFileTrigger(self.filepath, self.settle_seconds, self.poke_interval, self.source_name)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=_LIMIT)
+
+
+class SourceTrigger(_Waiting):
+    """Fires when a configured source of any kind says that something has changed."""
+
+    def __init__(self, source: dict[str, Any], poke_interval: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.source = source
+        self.poke_interval = poke_interval
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and arguments from which the triggerer makes this trigger again."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {"source": self.source, "poke_interval": self.poke_interval},
+        )
+
+    def _look(self) -> list[str] | None:
+        source, state = _watched(json.dumps(self.source, sort_keys=True))
+        return source.poll(state.cursors.get(source.name) if source.remembers else {})
+
+
+@functools.cache
+def _watched(source: str) -> tuple[Source, State]:
+    """What a source has learnt outlives its triggers, and so does the connection to Redis."""
+    settings = Settings.load()
+    config = IngestConfig.load(settings.config_file, settings.options)
+    made = source_of(SourceConfig.model_validate_json(source), settings, config)
+    return made, State.connect(settings.redis_url)
+
+
+class SourceSensor(BaseSensorOperator):
+    """Waits in the triggerer until a source of any kind has something to take."""
+
+    def __init__(self, *, source: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.deferrable = True
+
+    def execute(self, context: Any) -> None:
+        """Defer to `SourceTrigger`."""
+        self.defer(
+            trigger=SourceTrigger(self.source, self.poke_interval), method_name="execute_complete", timeout=_LIMIT
+        )

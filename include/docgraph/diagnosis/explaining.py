@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from docgraph.api.explain import LinkStatus
 from docgraph.diagnosis.chain import BrokenError, Case, Explanation, Link
 from docgraph.diagnosis.finding import fulltext, readiness, search
-from docgraph.diagnosis.folder import dropped, source, watched
+from docgraph.diagnosis.folder import source, source_at
 from docgraph.diagnosis.jobs import REJECTED_LOOKED_AT, queue, rejected, stages
 from docgraph.diagnosis.stores import commit, embedding, graph, vectors
 from docgraph.domain.errors import DocgraphError, StoreUnavailableError
@@ -19,7 +19,7 @@ from docgraph.domain.identity import canonical_source_uri, document_id, is_tag
 from docgraph.ingest.airflow_api import AirflowApi
 from docgraph.retrieval import QueryError
 from docgraph.runtime.connections import Runtime
-from docgraph.sources import filesystem
+from docgraph.sources.base import Place
 
 _ROUNDS = 3
 
@@ -66,9 +66,8 @@ def explain(
 
 def _tags_for(runtime: Runtime, uri: str) -> list[str]:
     """Return the datasets in which an address without a tag may be: the one the watch folder gives first, then all."""
-    default = runtime.config.watch.default_tag
-    relative = watched(uri)
-    first = filesystem.tag_of(relative, default) if relative else default
+    own = source_at(runtime, uri)
+    first = own.locate(uri).tag if own is not None else runtime.config.watch.default_tag
     tags = [row["tag"] for row in runtime.graph.datasets()]
     recent = [state.job.tag for state in runtime.state.jobs.find(limit=REJECTED_LOOKED_AT)]
     return list(dict.fromkeys([first, *tags, *(each for each in recent if is_tag(each))]))
@@ -78,10 +77,10 @@ def _is_known(runtime: Runtime, tag: str, uri: str) -> bool:
     document = document_id(tag, uri)
     if runtime.state.jobs.newest(document) or rejected(runtime, tag, document):
         return True
-    relative = watched(uri)
-    if relative and filesystem.tag_of(relative, runtime.config.watch.default_tag) == tag:
-        found = dropped(runtime.settings.watch_root, relative)
-        if found.exists or found.marker or found.claimed:
+    own = source_at(runtime, uri)
+    if own is not None:
+        location = own.locate(uri)
+        if location.tag == tag and location.place not in {Place.ABSENT, Place.SETTLED}:
             return True
     return runtime.graph.committed(document).fence > 0
 

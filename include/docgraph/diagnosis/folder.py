@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-import time
-import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 from docgraph.diagnosis.chain import BrokenError, Case
 from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
 from docgraph.formats import content_type_of
-from docgraph.sources import filesystem
-from docgraph.sources.filesystem import READY_SUFFIX, SOURCE_PREFIX
+from docgraph.runtime.connections import Runtime
+from docgraph.sources.base import Location, Place, Source, covering
+from docgraph.sources.filesystem import READY_SUFFIX
+from docgraph.sources.registry import sources_of
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """What lies in the watch folder under a name: the file, its marker, and whether it was claimed but not put aside."""
-
-    path: Path
-    exists: bool
-    marker: bool
-    claimed: bool
-    done: bool
-
-
-def watched(uri: str) -> str:
-    """Return the path below the watch folder that an address stands for; empty for other addresses."""
-    if not uri.startswith(SOURCE_PREFIX):
-        return ""
-    relative = unquote(uri.removeprefix(SOURCE_PREFIX))
-    return "" if ".." in relative.split("/") else relative
-
-
-def dropped(watch_root: Path, relative: str) -> Drop:
-    """Return what lies in the watch folder, and beside it, under this path."""
-    path = watch_root / relative
-    if not path.exists() and path.parent.is_dir():
-        # A name may be composed differently on disk than in the address.
-        named = (each for each in path.parent.iterdir() if unicodedata.normalize("NFC", each.name) == path.name)
-        path = next(named, path)
-    beside = watch_root.parent
-    return Drop(
-        path=path,
-        exists=path.is_symlink() or path.exists(),
-        marker=path.with_name(path.name + READY_SUFFIX).exists(),
-        claimed=any((folder / relative).exists() for folder in filesystem.left_claimed(watch_root)),
-        done=(beside / "done" / relative).exists(),
-    )
+def source_at(runtime: Runtime, uri: str) -> Source | None:
+    """Return the configured source whose address this is."""
+    return covering(sources_of(runtime.settings, runtime.config), uri)
 
 
 def source(case: Case) -> tuple[str, str]:
@@ -57,68 +24,70 @@ def source(case: Case) -> tuple[str, str]:
     Raises:
         BrokenError: the link is missing.
     """
-    relative = watched(case.uri)
-    if not relative:
+    own = source_at(case.runtime, case.uri)
+    if own is None:
         return "sent", f"{case.uri} is sent by its owner; docgraph does not watch it."
-    runtime = case.runtime
-    drop = dropped(runtime.settings.watch_root, relative)
-    if drop.exists:
-        raise _waiting_in_folder(case, drop, relative)
-    if drop.marker:
-        raise BrokenError(
-            "marker_without_file",
-            f"{relative}{READY_SUFFIX} announces {relative}, but that file is not in the watch folder.",
-            f"Drop {relative} into {runtime.settings.watch_root}, or remove the marker.",
-        )
-    if drop.claimed:
-        raise BrokenError(
-            "left_claimed",
-            f"{relative} was taken from the watch folder, but a crash or a store that is away kept it from being queued.",
-            f"It is taken up again by the next round of the watcher. {airflow_advice(case)}",
-        )
-    return (
-        "taken",
-        f"{relative} was taken from the watch folder." if drop.done else "Nothing waits in the watch folder.",
-    )
+    location = own.locate(case.uri)
+    name = location.name
+    match location.place:
+        case Place.WAITING | Place.SETTLING | Place.IGNORED:
+            raise _waiting(case, own, location)
+        case Place.ANNOUNCED_ONLY:
+            raise BrokenError(
+                "marker_without_file",
+                f"{name}{READY_SUFFIX} announces {name}, but that file is not in the watch folder.",
+                f"Drop {name} into {_folder(location)}, or remove the marker.",
+            )
+        case Place.CLAIMED:
+            raise BrokenError(
+                "left_claimed",
+                f"{name} was taken from the watch folder, but a crash or a store that is unavailable kept it from being queued.",
+                f"It is taken up again by the next round of the watcher. {airflow_advice(case)}",
+            )
+        case Place.SETTLED:
+            return "taken", f"{name} was taken from the watch folder."
+    return "taken", "Nothing waits in the watch folder."
 
 
-def _waiting_in_folder(case: Case, drop: Drop, relative: str) -> BrokenError:
-    """Say why a file still lies in the watch folder."""
-    config, root = case.runtime.config.watch, case.runtime.settings.watch_root
-    own = filesystem.tag_of(relative, config.default_tag)
-    if own != case.tag:
+def _folder(location: Location) -> Path | str:
+    """Return the folder below which the location's name lies."""
+    if location.path is None:
+        return "the source"
+    return location.path.parents[len(Path(location.name).parts) - 1]
+
+
+def _waiting(case: Case, own: Source, location: Location) -> BrokenError:
+    """Say why a document still waits at its source."""
+    name = location.name
+    if location.tag != case.tag:
         return BrokenError(
             "other_dataset",
-            f"{relative} lies in the watch folder, but its first folder puts it into the dataset {own!r}, not {case.tag!r}.",
-            f"Ask with --tag {own}, or move it to {root / case.tag}.",
+            f"{name} lies in the watch folder, but its first folder puts it into the dataset {location.tag!r}, not {case.tag!r}.",
+            f"Ask with --tag {location.tag}, or move it to {_folder(location)}/{case.tag}.",
         )
-    settle = config.settle_seconds
-    if drop.path not in {each.path for each in filesystem.dropped_files(root)}:
+    if location.place is Place.IGNORED:
         return BrokenError(
             "ignored_name",
-            f"{relative} lies in the watch folder, but names like this (hidden, or what editors and copying tools leave for "
+            f"{name} lies in the watch folder, but names like this (hidden, or what editors and copying tools leave for "
             "a moment) are never taken.",
             "Rename it, for instance to end in .md.",
         )
-    if content_type_of(drop.path.name) is None:
+    if location.path is not None and content_type_of(location.path.name) is None:
         return BrokenError(
             "unsupported_format",
-            f"{relative} lies in the watch folder, but no reader exists for this kind of file; its job will fail.",
+            f"{name} lies in the watch folder, but no reader exists for this kind of file; its job will fail.",
             "Convert it to Markdown and drop it under a name that ends in .md.",
         )
-    status = drop.path.lstat()
-    age = time.time() - max(status.st_mtime, status.st_ctime)
-    # A time that lies ahead tells of a clock that was put back, and nothing about the file.
-    if not drop.marker and 0 <= age < settle:
+    if location.place is Place.SETTLING:
         return BrokenError(
             "settling",
-            f"{relative} was still being written {age:.1f} s ago; it is taken once it stood still for {settle:g} s.",
-            f"Wait {settle - age:.1f} s, or drop {drop.path.name}{READY_SUFFIX} beside it to say that it is complete.",
+            f"{name} was still being written {location.age:.1f} s ago; it is taken once it stood still for {location.settle:g} s.",
+            f"Wait {location.settle - location.age:.1f} s, or drop {Path(name).name}{READY_SUFFIX} beside it to say that it is complete.",
         )
     return BrokenError(
         "waiting_for_watcher",
-        f"{relative} is complete and lies in the watch folder, but nobody has taken it yet.",
-        f"The DAG watch_filesystem takes it within seconds. {airflow_advice(case)}",
+        f"{name} is complete and lies in the watch folder, but nobody has taken it yet.",
+        f"The DAG watch_{own.name} takes it within seconds. {airflow_advice(case)}",
     )
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from docgraph.domain.jobs import JobState, JobStatus
 from docgraph.readiness.report import remove_reports
 from docgraph.runtime.connections import Runtime
+from docgraph.sources.registry import sources_of
 
 logger = logging.getLogger(__name__)
 _DAY = 86_400.0
@@ -37,6 +38,7 @@ class Removed:
     snapshots: int
     reports: int
     tombstones: int
+    originals: int
 
     def as_json(self) -> dict[str, int]:
         """Return the numbers."""
@@ -63,7 +65,9 @@ def remove_expired(runtime: Runtime) -> Removed:
     wanted |= {state.job.checksum for state in _jobs(runtime, _LIVE + _RESUMABLE)}
     snapshots = runtime.snapshots.collect(filter(_SHA256.fullmatch, wanted), limits.snapshots_days * _DAY)
     reports = remove_reports(runtime.reports, limits.reports_days * _DAY)
-    removed = Removed(jobs, artifacts, vectors, snapshots, reports, _end_tombstones(runtime))
+    sources = sources_of(runtime.settings, runtime.config)
+    originals = sum(source.remove_settled(limits.done_days * _DAY) for source in sources)
+    removed = Removed(jobs, artifacts, vectors, snapshots, reports, _end_tombstones(runtime), originals)
     logger.info("retention removed %s", removed)
     return removed
 

@@ -94,6 +94,30 @@ class WatchConfig(_Strict):
         return value
 
 
+class SourceConfig(_Strict):
+    """A place that documents come from."""
+
+    #: Names the source's DAG (`watch_<name>`), its folders and its cursor.
+    name: str
+    kind: str = "filesystem"
+    #: Dataset of what names no other.
+    tag: str = "docs"
+    #: In the kind's own terms: for `filesystem` a folder, relative to the workspace; empty for the watch folder.
+    where: str = ""
+    settle_seconds: float = Field(default=2.0, gt=0)
+    #: What a kind that a plug-in offers wants to know beyond that.
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+    @field_validator("name", "tag")
+    @classmethod
+    def _is_name(cls, value: str) -> str:
+        if not is_tag(value):
+            raise ValueError(
+                f"{value!r} is not a valid name: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit"
+            )
+        return value
+
+
 class GateConfig(_Strict):
     """When claims and batches wait because a store is overloaded."""
 
@@ -121,6 +145,8 @@ class RetentionConfig(_Strict):
     snapshots_days: float = Field(default=30.0, gt=0)
     #: Reports; the latest of each dataset stays.
     reports_days: float = Field(default=90.0, gt=0)
+    #: Originals that were taken from a watch folder (`ingest/done/`); what was ingested needs them no longer.
+    done_days: float = Field(default=90.0, gt=0)
     #: Tombstones of deleted documents that nothing refers to any more (decision 0011).
     tombstones_days: float = Field(default=30.0, gt=0)
 
@@ -132,6 +158,7 @@ class IngestConfig(_Strict):
     pipeline: PipelineConfig = PipelineConfig()
     verdict: VerdictConfig = VerdictConfig()
     watch: WatchConfig = WatchConfig()
+    sources: tuple[SourceConfig, ...] = ()
     gate: GateConfig = GateConfig()
     dispatch: DispatchConfig = DispatchConfig()
     retention: RetentionConfig = RetentionConfig()
@@ -144,6 +171,22 @@ class IngestConfig(_Strict):
             if not is_tag(tag):
                 raise ValueError(f"{tag!r} is no tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit")
         return value
+
+    @field_validator("sources")
+    @classmethod
+    def _are_named_apart(cls, value: tuple[SourceConfig, ...]) -> tuple[SourceConfig, ...]:
+        names = [source.name for source in value]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} names more than one source; each needs a name of its own")
+        return value
+
+    @property
+    def configured_sources(self) -> tuple[SourceConfig, ...]:
+        """The sources, or the one watch folder that `watch` describes where none is configured."""
+        if self.sources:
+            return self.sources
+        watch = self.watch
+        return (SourceConfig(name="filesystem", tag=watch.default_tag, settle_seconds=watch.settle_seconds),)
 
     @classmethod
     def load(cls, path: Path, options: Sequence[tuple[str, str]] = ()) -> IngestConfig:

@@ -1,28 +1,29 @@
-"""The watch folder: files that somebody drops become jobs.
+"""The watch folder: files that are dropped there are claimed, given out, and put aside.
 
 The first folder below the watch folder is the tag, else the default tag holds. `a.md.ready` says that `a.md` is complete;
-without it a file is taken once somebody saw it stand still (`Stillness`). Order: claim by rename → snapshot → enqueue → put
+without it a file is taken once it was seen to stand still (`Stillness`). Order: claim by rename → snapshot → enqueue → put
 aside; what a crash left claimed is taken up again, which is harmless, because the same bytes make the same job.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import shutil
 import time
+import unicodedata
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
-from docgraph.domain.errors import DocumentError, DocumentTooLargeError
+from docgraph.domain.errors import ConfigurationError, DocumentError, DocumentTooLargeError
 from docgraph.domain.identity import is_tag, uri_for_path
 from docgraph.formats import content_type_of
-from docgraph.ingest import intake
-from docgraph.ingest.intake import NewJob
-from docgraph.runtime.connections import Runtime
-from docgraph.runtime.failpoints import failpoint
+from docgraph.runtime.config import IngestConfig, SourceConfig
+from docgraph.settings import Settings
+from docgraph.sources.base import Change, Cursor, Location, Place
 from docgraph.stores.blobs.local import explaining
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,10 @@ SOURCE_PREFIX = "fs://ingest/watch/"
 #: Names that editors, copying tools and operating systems leave for a moment.
 _IGNORED_SUFFIXES = ("~", ".part", ".tmp", ".swp", ".crdownload")
 UNKNOWN_CONTENT_TYPE = "application/octet-stream"
+#: The name of the source where none is configured.
+DEFAULT_NAME = "filesystem"
+_NO_CURSOR: Cursor = {}
+_CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,6 @@ class Dropped:
     def announced(self) -> bool:
         """Whether a marker says that the file is complete."""
         return self.marker is not None and not self.missing
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of the dropped files: job ids by tag."""
-
-    jobs: dict[str, list[str]]
 
 
 class Stillness:
@@ -111,40 +109,181 @@ def _visible_files(root: Path) -> Iterator[tuple[Path, str]]:
             yield path, "-".join(map(str, parts))
 
 
-def left_claimed(watch_root: Path) -> list[Path]:
-    """Return the folders of files that were claimed but not yet put aside."""
-    root = _claimed_root(watch_root)
-    return sorted(root.iterdir()) if root.is_dir() else []
+class DropFolder:
+    """A folder into which files are dropped, and out of which they are taken for good.
 
-
-def is_announced(watch_root: Path, files: Sequence[Dropped]) -> bool:
-    """Whether something may be taken at once: one of the files is announced, or a crash left one claimed."""
-    return any(file.announced for file in files) or bool(left_claimed(watch_root))
-
-
-def _claimed_root(watch_root: Path) -> Path:
-    return watch_root.parent / "claimed"
-
-
-def take(runtime: Runtime, still: Collection[str] = ()) -> Taken:
-    """Turn every complete file of the watch folder, and what a crash left claimed, into queued jobs.
-
-    Complete is what is announced, and what is still in one of the states that `Stillness` has seen for long enough.
-
-    Raises:
-        WorldError: Redis can't be reached, or the disk is full; the files stay claimed and are taken up by the next call.
+    Claimed files lie in a folder beside it until their jobs stand, settled ones in another.
     """
-    watch_root = runtime.settings.watch_root
-    claimed_root = _claimed_root(watch_root)
-    for dropped in dropped_files(watch_root):
-        if dropped.announced or dropped.state in still:
-            with explaining("take", dropped.path):
-                _claim(dropped, claimed_root / uuid.uuid4().hex)
-    jobs: dict[str, list[str]] = {}
-    for folder in left_claimed(watch_root):
-        for tag, job_id in _enqueue_folder(runtime, folder):
-            jobs.setdefault(tag, []).append(job_id)
-    return Taken(jobs)
+
+    remembers = False
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        name: str = DEFAULT_NAME,
+        default_tag: str = "docs",
+        settle_seconds: float = 2.0,
+        max_bytes: int = 64 * 2**20,
+    ) -> None:
+        """Watch `root`; a file without a marker is complete when it stood still for `settle_seconds`."""
+        self.name = name
+        self.root = root
+        own = name == DEFAULT_NAME
+        self.prefix = SOURCE_PREFIX if own else f"fs://{name}/"
+        # The names that 0.1.0 gave them; a second folder beside the first needs others.
+        self.claimed_root = root.parent / ("claimed" if own else f"{name}-claimed")
+        self.done_root = root.parent / ("done" if own else f"{name}-done")
+        self._default_tag = default_tag
+        self._settle_seconds = settle_seconds
+        self._max_bytes = max_bytes
+        self._stillness = Stillness(settle_seconds)
+
+    def covers(self, uri: str) -> bool:
+        """Tell whether the address is one of this folder's."""
+        return bool(self._relative(uri))
+
+    def poll(self, cursor: Cursor = _NO_CURSOR) -> list[str] | None:
+        """Look whether a file is complete; returns the states that stood still for long enough."""
+        del cursor
+        files = dropped_files(self.root)
+        still = [file.state for file in self._stillness.of(files)]
+        return still if still or any(file.announced for file in files) or self.left_claimed() else None
+
+    def changes(self, cursor: Cursor = _NO_CURSOR, seen: Collection[str] = ()) -> Iterator[Change]:
+        """Claim every complete file, and yield these and what a crash left claimed.
+
+        Complete is what is announced, and what is still in one of the states `seen`.
+
+        Raises:
+            WorldError: a file can't be moved; it is claimed by a later call.
+        """
+        del cursor
+        for dropped in dropped_files(self.root):
+            if dropped.announced or dropped.state in seen:
+                with explaining("take", dropped.path):
+                    _claim(dropped, self.claimed_root / uuid.uuid4().hex)
+        for folder in self.left_claimed():
+            claimed = sorted(path for path, _ in _visible_files(folder))
+            yield from (self._change(path, path.relative_to(folder).as_posix()) for path in claimed)
+            if not claimed:
+                # The file went away before it was claimed, or a crash came between putting it aside and this.
+                _remove_empty(folder)
+
+    def settle(self, change: Change) -> None:
+        """Put the claimed file aside.
+
+        Raises:
+            WorldError: it can't be moved; it stays claimed, and the same job stands for it when it is taken up again.
+        """
+        claimed = Path(change.version)
+        # Not its printable name: two names that differ in bytes that are no text are two files.
+        target = self.done_root / Path(*claimed.relative_to(self.claimed_root).parts[1:])
+        with explaining("put aside", claimed):
+            if claimed.is_symlink() or claimed.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                claimed.replace(target)
+        _remove_empty(self.claimed_root / claimed.relative_to(self.claimed_root).parts[0])
+
+    def locate(self, uri: str) -> Location:
+        """Return what lies in the folder, and beside it, under an address."""
+        relative = self._relative(uri)
+        path = self.root / relative
+        if not path.exists() and path.parent.is_dir():
+            # A name may be composed differently on disk than in the address.
+            named = (each for each in path.parent.iterdir() if unicodedata.normalize("NFC", each.name) == path.name)
+            path = next(named, path)
+        marker = path.with_name(path.name + READY_SUFFIX).exists()
+        place, age = Place.ABSENT, 0.0
+        if path.is_symlink() or path.exists():
+            status = path.lstat()
+            age = time.time() - max(status.st_mtime, status.st_ctime)
+            if path not in {each.path for each in dropped_files(self.root)}:
+                place = Place.IGNORED
+            # A time that lies ahead tells of a clock that was put back, and nothing about the file.
+            elif not marker and 0 <= age < self._settle_seconds:
+                place = Place.SETTLING
+            else:
+                place = Place.WAITING
+        elif marker:
+            place = Place.ANNOUNCED_ONLY
+        elif any((folder / relative).exists() for folder in self.left_claimed()):
+            place = Place.CLAIMED
+        elif (self.done_root / relative).exists():
+            place = Place.SETTLED
+        tag = tag_of(relative, self._default_tag)
+        return Location(place, relative, tag, path, age, self._settle_seconds)
+
+    def remove_settled(self, older_than_seconds: float) -> int:
+        """Remove files that were put aside longer ago than this, and the folders that are empty then; returns how many files.
+
+        Raises:
+            WorldError: one can't be removed.
+        """
+        removed = 0
+        for above, _, names in os.walk(self.done_root):
+            for path in (Path(above) / name for name in names):
+                with explaining("remove", path):
+                    # The time of its last change of name: when it was put aside.
+                    if time.time() - path.lstat().st_ctime > older_than_seconds:
+                        path.unlink(missing_ok=True)
+                        removed += 1
+        for folder in self.done_root.iterdir() if self.done_root.is_dir() else ():
+            _remove_empty(folder)
+        return removed
+
+    def left_claimed(self) -> list[Path]:
+        """Return the folders of files that were claimed but not yet put aside."""
+        return sorted(self.claimed_root.iterdir()) if self.claimed_root.is_dir() else []
+
+    def _relative(self, uri: str) -> str:
+        """Return the path below the folder that an address stands for; empty for addresses that are none of its."""
+        if not uri.startswith(self.prefix):
+            return ""
+        relative = unquote(uri.removeprefix(self.prefix))
+        return "" if ".." in relative.split("/") else relative
+
+    def _change(self, path: Path, relative: str) -> Change:
+        missing = path.name.endswith(READY_SUFFIX)
+        name = _printable(relative.removesuffix(READY_SUFFIX) if missing else relative)
+        return Change(
+            uri=uri_for_path(self.prefix, name),
+            tag=tag_of(relative, self._default_tag),
+            # Each claim has a folder of its own, so that the path tells one drop from the next of the same name.
+            version=str(path),
+            content_type=content_type_of(name) or UNKNOWN_CONTENT_TYPE,
+            open=lambda: self._open(path, name, missing),
+        )
+
+    def _open(self, path: Path, name: str, missing: bool) -> Iterator[bytes]:
+        _check_file(path, name, missing, self._max_bytes)
+        with explaining("read", path), path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
+
+
+def make(wanted: SourceConfig, settings: Settings, config: IngestConfig) -> DropFolder:
+    """Make the source of kind `filesystem` that the configuration describes."""
+    root = settings.workspace / Path(wanted.where).expanduser() if wanted.where else settings.watch_root
+    if wanted.options:
+        raise ConfigurationError(
+            f"{settings.config_file}: sources: {wanted.name}: options: a source of kind filesystem has none; remove "
+            f"{', '.join(sorted(wanted.options))}."
+        )
+    return DropFolder(
+        root,
+        name=wanted.name,
+        default_tag=wanted.tag,
+        settle_seconds=wanted.settle_seconds,
+        max_bytes=config.limits.max_document_bytes,
+    )
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder and those below it as far as they are empty; what is used again meanwhile stays."""
+    for each, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            Path(each).rmdir()
 
 
 def _claim(dropped: Dropped, folder: Path) -> None:
@@ -160,37 +299,6 @@ def _claim(dropped: Dropped, folder: Path) -> None:
         logger.info("%s went away before it was taken", dropped.relative)
     if dropped.marker:
         dropped.marker.unlink(missing_ok=True)
-
-
-def _enqueue_folder(runtime: Runtime, folder: Path) -> Iterator[tuple[str, str]]:
-    for path, _ in sorted(_visible_files(folder)):
-        relative = path.relative_to(folder).as_posix()
-        failpoint("watch.before_enqueue")
-        tag, job_id = _enqueue(runtime, path, relative)
-        failpoint("watch.after_enqueue")
-        with explaining("put aside", path):
-            _put_aside(path, runtime.settings.watch_root.parent / "done" / relative)
-        yield tag, job_id
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _enqueue(runtime: Runtime, path: Path, relative: str) -> tuple[str, str]:
-    """Snapshot and enqueue one claimed file; one that can't become a document becomes a failed job that says why."""
-    tag = tag_of(relative, runtime.config.watch.default_tag)
-    missing = path.name.endswith(READY_SUFFIX)
-    name = _printable(relative.removesuffix(READY_SUFFIX) if missing else relative)
-    new = NewJob(
-        source_uri=uri_for_path(SOURCE_PREFIX, name),
-        tag=tag,
-        content_type=content_type_of(name) or UNKNOWN_CONTENT_TYPE,
-    )
-    try:
-        _check_file(path, name, missing, runtime.config.limits.max_document_bytes)
-        snapshot = runtime.snapshots.put_file(path)
-        new = NewJob(new.source_uri, tag, snapshot.sha256, new.content_type, size=snapshot.size)
-        return tag, intake.accept(runtime, [new])[0].job_id
-    except DocumentError as error:
-        return tag, intake.refuse(runtime, new, error)
 
 
 def _check_file(path: Path, name: str, missing: bool, limit: int) -> None:
@@ -220,8 +328,3 @@ def tag_of(relative: str, default_tag: str) -> str:
 def _printable(name: str) -> str:
     """Return a file name as text: bytes that are no UTF-8 become the replacement character."""
     return os.fsencode(name).decode("utf-8", errors="replace")
-
-
-def _put_aside(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    path.replace(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from docgraph.state.cursors import Cursors
 from docgraph.state.events import FROM_START, Events
 from docgraph.state.gate import Gate, GateState
 from docgraph.state.jobs import Jobs
@@ -15,6 +16,7 @@ from docgraph.state.server import EVENTS_TTL_SECONDS, Server
 __all__ = [
     "FROM_START",
     "Checkpoint",
+    "Cursors",
     "Enqueued",
     "Events",
     "Gate",
@@ -44,6 +46,7 @@ class State:
         self.readiness = Readiness(server)
         self.reembeddings = Reembeddings(server)
         self.operations = Operations(server)
+        self.cursors = Cursors(server)
 
     @classmethod
     def connect(cls, redis_url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS) -> State:

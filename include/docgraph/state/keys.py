@@ -26,6 +26,7 @@ OPERATION_PREFIX = "ingest:operation:"
 OPERATION_EVENTS_PREFIX = "ingest:operation-events:"
 RUN_PREFIX = "ingest:run:"
 LEASE_PREFIX = "ingest:lease:"
+CURSOR_PREFIX = "ingest:cursor:"
 
 #: Sorted sets of job ids, scored by the microsecond at which the job was first enqueued.
 INDEX_ALL = "ingest:index:jobs"
@@ -89,6 +90,11 @@ def run(run_id: str) -> str:
 def lease(name: str) -> str:
     """Return the key of a lease."""
     return LEASE_PREFIX + name
+
+
+def cursor(source: str) -> str:
+    """Return the key of what was settled of a source: a field an address, with the version."""
+    return CURSOR_PREFIX + source
 
 
 def index(tag: str | None = None, status: JobStatus | None = None) -> str:

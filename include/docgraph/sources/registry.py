@@ -1,0 +1,92 @@
+"""The kinds of sources (built in, or offered by installed packages as `docgraph.sources`), and the sources that are configured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+
+from docgraph.domain.errors import ConfigurationError
+from docgraph.runtime.config import IngestConfig, SourceConfig
+from docgraph.settings import Settings
+from docgraph.sources import filesystem
+from docgraph.sources.base import Source
+
+ENTRY_POINT_GROUP = "docgraph.sources"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A kind of source: its name in the configuration, and what makes a source of it.
+
+    `make` raises ConfigurationError where the source can't be as it is configured.
+    """
+
+    name: str
+    make: Callable[[SourceConfig, Settings, IngestConfig], Source]
+
+
+BUILT_IN = (SourceKind("filesystem", filesystem.make),)
+
+
+@lru_cache(maxsize=1)
+def kinds() -> Mapping[str, SourceKind]:
+    """Return all kinds of sources by name: the built-in ones, then plug-ins by name of their entry point.
+
+    Raises:
+        ConfigurationError: a plug-in can't be loaded, is no kind of source, or has the name of another one.
+    """
+    found = {kind.name: kind for kind in BUILT_IN}
+    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
+        try:
+            kind = entry.load()
+        except Exception as error:
+            raise ConfigurationError(
+                f"The kind of source {entry.name!r} ({entry.value}) can't be loaded: {error}; repair or uninstall its package."
+            ) from error
+        if not isinstance(kind, SourceKind):
+            raise ConfigurationError(
+                f"The kind of source {entry.name!r} ({entry.value}) is a {type(kind).__name__}, not a "
+                "docgraph.sources.registry.SourceKind."
+            )
+        if kind.name in found:
+            raise ConfigurationError(
+                f"The kind of source {entry.name!r} ({entry.value}) calls itself {kind.name!r}, as another one does; "
+                "rename it or uninstall its package."
+            )
+        found[kind.name] = kind
+    return found
+
+
+def source_of(wanted: SourceConfig, settings: Settings, config: IngestConfig) -> Source:
+    """Make one source.
+
+    Raises:
+        ConfigurationError: its kind is unknown, or it can't be as it is configured.
+    """
+    kind = kinds().get(wanted.kind)
+    if kind is None:
+        raise ConfigurationError(
+            f"{settings.config_file}: sources: {wanted.name}: kind: {wanted.kind!r} is no kind of source; known are "
+            f"{', '.join(sorted(kinds()))}. A plug-in that offers it has to be installed beside docgraph."
+        )
+    return kind.make(wanted, settings, config)
+
+
+def sources_of(settings: Settings, config: IngestConfig) -> list[Source]:
+    """Make every configured source.
+
+    Raises:
+        ConfigurationError: one of them can't be made, or two folders lie in each other, so that a file would be taken twice.
+    """
+    made = [source_of(wanted, settings, config) for wanted in config.configured_sources]
+    folders = [source for source in made if isinstance(source, filesystem.DropFolder)]
+    for inner in folders:
+        for outer in folders:
+            if inner is not outer and (inner.root == outer.root or outer.root in inner.root.parents):
+                raise ConfigurationError(
+                    f"{settings.config_file}: sources: the folder of {inner.name} ({inner.root}) lies in that of {outer.name} "
+                    f"({outer.root}), so that both would take the same files; give them folders of their own."
+                )
+    return made

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
-from sklearn.linear_model import LogisticRegression
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -24,6 +22,10 @@ def fit(features: Matrix, right: Vector) -> Vector:
     The intercept is not pulled: how often an answer is right is no matter of size.
     Source: Bishop: Pattern Recognition and Machine Learning, 2006, section 4.3.2.
     """
+    # They take seconds to import.
+    from scipy.special import logit
+    from sklearn.linear_model import LogisticRegression
+
     whole = np.zeros(features.shape[1] + 1)
     active = np.ones(features.shape[1], dtype=bool)
     while active.any():

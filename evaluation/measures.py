@@ -2,6 +2,8 @@
 
 A *place* is a set of sections any of which counts as having found it (a definition that was cut into three parts is one
 place). Further sections of a place that was found already take up ranks and count for nothing.
+
+SciPy and scikit-learn take seconds to import, so each is imported where it counts something.
 """
 
 from __future__ import annotations
@@ -12,8 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn import metrics
 
 Vector = NDArray[np.float64]
 Place = Collection[str]
@@ -81,6 +81,8 @@ def paired_bootstrap(better: Vector, worse: Vector, resamples: int = RESAMPLES) 
     The questions are drawn anew with replacement, each with both its figures.
     Source: Efron, Tibshirani: An Introduction to the Bootstrap, 1993, chapter 13; for rankings: Sakai, SIGIR 2006.
     """
+    from scipy import stats
+
     differences = np.asarray(better, dtype=np.float64) - np.asarray(worse, dtype=np.float64)
     found = stats.bootstrap(
         (differences,),
@@ -99,6 +101,8 @@ def area_under_roc(positive: Vector, negative: Vector) -> float:
 
     Source: Hanley, McNeil: The Meaning and Use of the Area under a ROC Curve, Radiology 143, 1982 (the Mann-Whitney U).
     """
+    from sklearn import metrics
+
     is_positive = np.repeat([True, False], [len(positive), len(negative)])
     return float(metrics.roc_auc_score(is_positive, np.concatenate([positive, negative])))
 
@@ -147,4 +151,6 @@ def brier_score(confidence: Vector, right: Vector) -> float:
 
     Source: Brier: Verification of Forecasts Expressed in Terms of Probability, Monthly Weather Review 78, 1950.
     """
+    from sklearn import metrics
+
     return float(metrics.brier_score_loss(right, confidence, pos_label=1))

@@ -53,7 +53,7 @@ def test_help_is_instant(environment: dict[str, str]) -> None:
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     # Processor time, and the best of several: others use the machine too, and what is bounded is the program's own work.
-    assert min(seconds() for _ in range(5)) < HELP_SECONDS
+    assert any(seconds() < HELP_SECONDS for _ in range(5))
 
 
 def test_starting_imports_nothing_heavy(environment: dict[str, str]) -> None:

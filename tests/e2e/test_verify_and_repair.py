@@ -20,7 +20,8 @@ from docgraph.readiness.operations import VERIFY_DAG
 from docgraph.runtime.connections import Runtime
 from docgraph_local.stack import Stack
 from support.chaos.harness import Failpoints
-from support.e2e.drops import Drops, page, wait_for
+from support.e2e.drops import Drops, only_datasets, page, wait_for
+from support.integration.datasets import write_document
 
 PATIENCE = 240.0
 STEP = "operation.progress"
@@ -106,10 +107,15 @@ def test_verify_repair_verify_tells_the_story_by_exit_codes(
     assert code == 0, out + err
     assert "1 missing  1 vector computed again" in out
     assert "ready_for_queries=true" in out
-    code, out, _ = ended(start("verify", "--all", "--vectors", "--json"))
-    tags = [dataset["tag"] for dataset in json.loads(out)["datasets"]]
-    assert drops.tag in tags
-    assert tags == sorted(tags)
+    # The younger comes first in the alphabet.
+    other = f"a{drops.tag}"
+    drops.runtime.graph.ensure_dataset(other, version.name)
+    write_document(drops.runtime, version, other, "upload:///other.md", [("Other", "What another dataset holds.")])
+    with only_datasets(drops.runtime, drops.tag, other):
+        code, out, _ = ended(start("verify", "--all", "--vectors", "--json"))
+    found = [(dataset["tag"], dataset["sections"], dataset["equal"]) for dataset in json.loads(out)["datasets"]]
+    assert found == [(other, 1, True), (drops.tag, 12, True)]
+    assert code == 0
 
 
 @pytest.mark.task("6.2")

@@ -6,7 +6,8 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -130,6 +131,19 @@ class Drops:
     def evidence(self, question: str) -> list[dict[str, Any]]:
         answer = self.get("/v1/search", q=question)
         return list(answer.json()["evidence"]) if answer.status_code == 200 else []
+
+
+@contextmanager
+def only_datasets(runtime: Runtime, *tags: str) -> Iterator[None]:
+    """Let these be all datasets that there are while the block runs: a test session leaves more than a hundred.
+
+    What is asked of every dataset takes a task of Airflow for each.
+    """
+    runtime.graph._write("MATCH (d:Dataset) WHERE NOT d.tag IN $tags REMOVE d:Dataset SET d:HiddenDataset", tags=tags)
+    try:
+        yield
+    finally:
+        runtime.graph._write("MATCH (d:HiddenDataset) REMOVE d:HiddenDataset SET d:Dataset")
 
 
 def report_of(runtime: Runtime, state: JobState) -> dict[str, Any]:

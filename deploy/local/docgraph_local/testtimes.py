@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ SLOWEST = 10
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One folder of tests: how many were collected, how many of them passed, and how long they took (seconds)."""
+    """One folder of tests: how many were collected, how many of them passed, and seconds from first to last."""
 
     name: str
     tests: int
@@ -37,18 +36,26 @@ class Times:
 
 
 def read_times(junit: Path) -> Times:
-    """Return the times of a run whose tests ran one after another, so that the layers' times add up to its own.
+    """Return the times of a run.
 
-    A test's time holds that of its fixtures. What starts for the whole session (the stores, the stack) counts for the first
-    test that asks for it.
+    A layer with a suite of its own took as long as that suite. Layers that share one ran one test after another, so each took
+    as long as its tests. A test's time holds that of its fixtures: what starts for the whole session (the stores, the stack)
+    counts for the first test that asks for it.
     """
-    cases = list(_cases(junit))
-    layers = []
-    for name in LAYERS:
-        mine = [(passed, seconds) for layer, _, passed, seconds in cases if layer == name]
-        layers.append(Layer(name, len(mine), sum(passed for passed, _ in mine), sum(seconds for _, seconds in mine)))
-    slowest = sorted(((seconds, name) for _, name, _, seconds in cases), reverse=True)[:SLOWEST]
-    return Times(tuple(layers), tuple(slowest))
+    cases: list[_Case] = []
+    took = dict.fromkeys(LAYERS, 0.0)
+    # The file was written by the pytest that has just run here.
+    for suite in ElementTree.parse(junit).getroot().iter("testsuite"):  # noqa: S314
+        mine = [_case(each) for each in suite.iter("testcase")]
+        alone = len({case.layer for case in mine}) == 1
+        for name in took:
+            seconds = [case.seconds for case in mine if case.layer == name]
+            took[name] += float(suite.get("time", 0)) if alone and seconds else sum(seconds)
+        cases += mine
+    counts = {name: [case.passed for case in cases if case.layer == name] for name in LAYERS}
+    layers = tuple(Layer(name, len(passed), sum(passed), took[name]) for name, passed in counts.items())
+    slowest = sorted(((case.seconds, case.name) for case in cases), reverse=True)[:SLOWEST]
+    return Times(layers, tuple(slowest))
 
 
 def table(times: Times) -> str:
@@ -60,11 +67,19 @@ def table(times: Times) -> str:
     return "\n".join(lines)
 
 
-def _cases(junit: Path) -> Iterator[tuple[str, str, bool, float]]:
-    """Layer, name, whether it passed, and seconds of each test."""
-    # The file was written by the pytest that has just run here.
-    for case in ElementTree.parse(junit).getroot().iter("testcase"):  # noqa: S314
-        module = case.get("classname", "")
-        layer = module.removeprefix("tests.").partition(".")[0]
-        passed = all(case.find(verdict) is None for verdict in ("failure", "error", "skipped"))
-        yield layer, f"{module}::{case.get('name')}", passed, float(case.get("time", 0))
+@dataclass(frozen=True, slots=True)
+class _Case:
+    layer: str
+    name: str
+    passed: bool
+    seconds: float
+
+
+def _case(element: ElementTree.Element) -> _Case:
+    module = element.get("classname", "")
+    return _Case(
+        layer=module.removeprefix("tests.").partition(".")[0],
+        name=f"{module}::{element.get('name')}",
+        passed=all(element.find(verdict) is None for verdict in ("failure", "error", "skipped")),
+        seconds=float(element.get("time", 0)),
+    )

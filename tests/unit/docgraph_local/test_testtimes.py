@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docgraph_local.testrun import PARTS, join
 from docgraph_local.testtimes import LAYERS, SLOWEST, Layer, read_times, table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -17,7 +18,8 @@ def _junit(folder: Path, *cases: tuple[str, float, str]) -> Path:
         for number, (module, seconds, inner) in enumerate(cases)
     )
     path = folder / "junit.xml"
-    path.write_text(f"<testsuites><testsuite>{body}</testsuite></testsuites>")
+    whole = sum(seconds for _, seconds, _ in cases)
+    path.write_text(f'<testsuites><testsuite time="{whole}">{body}</testsuite></testsuites>')
     return path
 
 
@@ -49,9 +51,29 @@ def test_the_slowest_tests_are_named_slowest_first(tmp_path: Path) -> None:
     assert printed[-SLOWEST].split() == ["14.0", "tests.unit.test_many::test_14"]
 
 
+def test_a_layer_whose_tests_ran_side_by_side_took_as_long_as_its_suite(tmp_path: Path) -> None:
+    parts = [tmp_path / "unit.xml", tmp_path / "engines.xml"]
+    for part, (seconds, layers) in zip(parts, ((5.0, ("unit", "unit")), (9.0, ("contract", "e2e"))), strict=True):
+        cases = "".join(f'<testcase classname="tests.{layer}.test_x" name="a" time="4"/>' for layer in layers)
+        part.write_text(f'<testsuites><testsuite time="{seconds}">{cases}</testsuite></testsuites>')
+    join(parts, tmp_path / "junit.xml")
+    assert not any(part.exists() for part in parts)
+    times = read_times(tmp_path / "junit.xml")
+    assert {layer.name: layer.seconds for layer in times.layers if layer.tests} == {
+        "unit": 5.0,
+        "contract": 4.0,
+        "e2e": 4.0,
+    }
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_layer_is_a_folder_of_tests(layer: str) -> None:
     assert list((ROOT / "tests" / layer).rglob("test_*.py"))
+
+
+def test_every_layer_is_in_one_part_of_a_run() -> None:
+    run = [word for options in PARTS.values() for word in options if word.startswith("tests/")]
+    assert sorted(run) == sorted(f"tests/{layer}" for layer in LAYERS)
 
 
 def test_every_folder_of_tests_is_a_layer() -> None:

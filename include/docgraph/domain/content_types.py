@@ -25,6 +25,25 @@ KINDS: tuple[Kind, ...] = (
     Kind("markdown", "text/markdown", (".md", ".markdown", ".mdx"), ("text/x-markdown", "text/mdx")),
     Kind("html", "text/html", (".html", ".htm", ".xhtml"), ("application/xhtml+xml",)),
     Kind("notebook", "application/x-ipynb+json", (".ipynb",)),
+    Kind(
+        "docx",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        (".docx", ".docm", ".dotx"),
+        (
+            "application/vnd.ms-word.document.macroenabled.12",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+        ),
+    ),
+    Kind(
+        "pptx",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        (".pptx", ".pptm", ".ppsx", ".potx"),
+        (
+            "application/vnd.ms-powerpoint.presentation.macroenabled.12",
+            "application/vnd.openxmlformats-officedocument.presentationml.slideshow",
+            "application/vnd.openxmlformats-officedocument.presentationml.template",
+        ),
+    ),
     Kind("epub", "application/epub+zip", (".epub",)),
     Kind(
         "man",

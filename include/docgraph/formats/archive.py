@@ -78,12 +78,17 @@ class Archive:
         return b"".join(pieces)
 
 
-def has_members(data: bytes, *names: str) -> bool:
-    """Tell whether the bytes are a ZIP archive that has all these members."""
+def member_names(data: bytes) -> frozenset[str]:
+    """Return the names of the members of a ZIP archive; none where the bytes are no such archive."""
     if not data.startswith(b"PK\x03\x04"):
-        return False
+        return frozenset()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
-            return set(names) <= set(file.namelist())
+            return frozenset(file.namelist())
     except _BROKEN:
-        return False
+        return frozenset()
+
+
+def has_members(data: bytes, *names: str) -> bool:
+    """Tell whether the bytes are a ZIP archive that has all these members."""
+    return member_names(data).issuperset(names)

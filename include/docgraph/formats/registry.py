@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 
 from docgraph.domain.errors import ConfigurationError
-from docgraph.formats import description, epub, html, man, markdown, notebook, plain_text
+from docgraph.formats import description, epub, html, man, markdown, notebook, office, plain_text
 from docgraph.formats.base import Format
 
 ENTRY_POINT_GROUP = "docgraph.formats"
@@ -17,6 +17,8 @@ BUILT_IN: tuple[Format, ...] = (
     html.FORMAT,
     notebook.FORMAT,
     epub.FORMAT,
+    office.DOCX,
+    office.PPTX,
     man.FORMAT,
     description.OPENAPI,
     description.JSON_SCHEMA,

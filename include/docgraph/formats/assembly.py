@@ -134,9 +134,12 @@ def _parts(text: str, blocks: list[Block], options: ParseOptions, heading_pieces
     """Yield the parts of some blocks, with ranges of the canonical text."""
     excerpt = Excerpt(text, blocks)
     budget = options.section_budget - heading_pieces
+    # A section's place is where its own text stands.
+    own = [block for block in blocks if not block.is_from_elsewhere] or blocks[:1]
+    start, end = own[0].start, own[-1].end
     body = excerpt.text.rstrip() if blocks[0].keeps_indent else excerpt.text.strip()
     if ruler.fits(body, budget):
-        yield Part(body, blocks[0].start, blocks[-1].end)
+        yield Part(body, start, end)
         return
     parts = split(
         excerpt.text,
@@ -148,7 +151,8 @@ def _parts(text: str, blocks: list[Block], options: ParseOptions, heading_pieces
     if sum(_letters(part.text) for part in parts) < _letters(excerpt.text):
         raise TextLostError
     for part in parts:
-        yield Part(part.text, excerpt.origin(part.start), excerpt.origin(part.end))
+        first, last = (min(max(excerpt.origin(offset), start), end) for offset in (part.start, part.end))
+        yield Part(part.text, first, last)
 
 
 def _letters(text: str) -> int:
@@ -165,7 +169,8 @@ def _anatomy(blocks: Sequence[Block], excerpt: Excerpt) -> Anatomy:
         anatomy = block.anatomy()
         breaks += (Break(excerpt.offset(inner.offset), inner.rank) for inner in anatomy.breaks)
         wrappers += (
-            Wrapper(excerpt.offset(w.start), excerpt.offset(w.end), w.opening, w.closing) for w in anatomy.wrappers
+            Wrapper(excerpt.offset(w.start), excerpt.offset(w.end), w.opening, w.closing, w.joint)
+            for w in anatomy.wrappers
         )
         after_lead_in = block.leads_in
     return Anatomy(tuple(breaks), tuple(wrappers))

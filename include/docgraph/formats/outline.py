@@ -36,12 +36,16 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """A range whose parts must repeat something: a fence its markers, a table its header."""
+    """A range whose parts must repeat something: a fence its markers, a table its header, a wide row its first cell.
+
+    One may stand in another, and repeats what that repeats; `joint` stands between the opening and what follows it.
+    """
 
     start: int
     end: int
     opening: str
     closing: str
+    joint: str = "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Block:
     keeps_indent: bool = False
     #: Introduces the block after it ("For example:"), and should not be cut from it.
     leads_in: bool = False
+    #: It is written in another place of the document than the section that it belongs to (a footnote).
+    is_from_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

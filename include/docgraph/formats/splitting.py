@@ -51,31 +51,71 @@ class _Unit:
     wrapper: int
 
 
+class _Nest:
+    """Wrappers in their order, each with the one that it stands in; -1 is none."""
+
+    def __init__(self, wrappers: Sequence[Wrapper]) -> None:
+        self.wrappers = wrappers
+        self._starts = [w.start for w in wrappers]
+        self._around: list[int] = []
+        for index, wrapper in enumerate(wrappers):
+            outer = index - 1
+            while outer >= 0 and wrappers[outer].end < wrapper.end:
+                outer = self._around[outer]
+            self._around.append(outer)
+
+    def innermost(self, offset: int) -> int:
+        """Return the innermost wrapper around an offset."""
+        index = bisect_right(self._starts, offset) - 1
+        while index >= 0 and offset >= self.wrappers[index].end:
+            index = self._around[index]
+        return index
+
+    def common(self, one: int, other: int) -> int:
+        """Return the innermost wrapper around both."""
+        while one != other:
+            if one > other:
+                one = self._around[one]
+            else:
+                other = self._around[other]
+        return one
+
+    def opened_before(self, index: int, start: int) -> Wrapper | None:
+        """Return the wrapper, or the nearest one around it, that begins before `start`: what a part from there on repeats."""
+        while index >= 0 and start <= self.wrappers[index].start:
+            index = self._around[index]
+        return self.wrappers[index] if index >= 0 else None
+
+    def closed_after(self, index: int, end: int) -> Wrapper | None:
+        """Return the wrapper, or the nearest one around it, that ends after `end`."""
+        while index >= 0 and end >= self.wrappers[index].end:
+            index = self._around[index]
+        return self.wrappers[index] if index >= 0 else None
+
+
 def split(text: str, anatomy: Anatomy, *, budget: int, hard_budget: int, min_part: int) -> list[Part]:
     """Cut `text` into parts of at most `budget` word pieces; no character of a word is lost, wrappers are repeated.
 
     `hard_budget` is what no part may exceed, whatever the text: where pieces don't add up, a part is cut again.
     """
     wrappers = [w for w in anatomy.wrappers if ruler.fits(f"{w.opening}\n{w.closing}", budget // 4)]
-    units = _units(text, anatomy.breaks, wrappers, budget)
+    nest = _Nest(wrappers)
+    units = _units(text, anatomy.breaks, nest, budget)
     costs = [ruler.count(w.opening) + ruler.count(w.closing) for w in wrappers]
-    bounds = [0, *_cuts(text, units, costs, budget, min_part), len(units)]
+    bounds = [0, *_cuts(text, units, nest, costs, budget, min_part), len(units)]
     parts: list[Part] = []
     for first, last in pairwise(bounds):
-        parts.extend(_assemble(text, units[first:last], wrappers, hard_budget))
+        parts.extend(_assemble(text, units[first:last], nest, hard_budget))
     return parts
 
 
-def _units(text: str, breaks: Iterable[Break], wrappers: Sequence[Wrapper], budget: int) -> list[_Unit]:
-    starts = [w.start for w in wrappers]
+def _units(text: str, breaks: Iterable[Break], nest: _Nest, budget: int) -> list[_Unit]:
     units: list[_Unit] = []
     places = earliest([Break(0, Rank.BLOCK), *breaks])
     ends = [*(place.offset for place in places[1:]), len(text)]
     for place, end in zip(places, ends, strict=True):
         for start, stop, rank, size in _measured(text, place.offset, end, place.rank, budget // 2):
-            inside = bisect_right(starts, start) - 1
-            wrapper = inside if inside >= 0 and start < wrappers[inside].end else -1
-            units.append(_Unit(start, stop, rank, size, wrapper))
+            units.append(_Unit(start, stop, rank, size, nest.innermost(start)))
     return units
 
 
@@ -136,16 +176,19 @@ def _is_joined(text: str, offset: int) -> bool:
     )
 
 
-def _cuts(text: str, units: Sequence[_Unit], costs: Sequence[int], budget: int, min_part: int) -> list[int]:
+def _cuts(
+    text: str, units: Sequence[_Unit], nest: _Nest, costs: Sequence[int], budget: int, min_part: int
+) -> list[int]:
     """Return the indexes of the units in front of which the text is cut."""
     sums = [0, *accumulate(unit.size for unit in units)]
     keys = [(unit.rank << 32) | _hash(text, unit) for unit in units]
 
     def repeats(index: int) -> int:
         """Return what it costs to repeat a wrapper when the text is cut in front of this unit."""
-        if not 0 < index < len(units) or units[index].wrapper != units[index - 1].wrapper:
+        if not 0 < index < len(units):
             return 0
-        return costs[units[index].wrapper] if units[index].wrapper >= 0 else 0
+        cut = nest.common(units[index].wrapper, units[index - 1].wrapper)
+        return costs[cut] if cut >= 0 else 0
 
     def size(first: int, last: int) -> int:
         opened, closed = repeats(first), repeats(last)
@@ -179,12 +222,12 @@ def _hash(text: str, unit: _Unit) -> int:
     return zlib.crc32(text[unit.start : min(unit.end, unit.start + _HASHED)].strip().encode())
 
 
-def _assemble(text: str, units: Sequence[_Unit], wrappers: Sequence[Wrapper], hard_budget: int) -> list[Part]:
+def _assemble(text: str, units: Sequence[_Unit], nest: _Nest, hard_budget: int) -> list[Part]:
     """Make the part of some units; a part that turns out larger than `hard_budget` is halved until it isn't."""
     start, end = units[0].start, units[-1].end
-    head, tail = units[0].wrapper, units[-1].wrapper
-    opening = f"{wrappers[head].opening}\n" if head >= 0 and start > wrappers[head].start else ""
-    closing = f"\n{wrappers[tail].closing}" if tail >= 0 and end < wrappers[tail].end and wrappers[tail].closing else ""
+    head, tail = nest.opened_before(units[0].wrapper, start), nest.closed_after(units[-1].wrapper, end)
+    opening = f"{head.opening}{head.joint}" if head else ""
+    closing = f"\n{tail.closing}" if tail and tail.closing else ""
     body = text[start:end]
     body = body.strip("\n").rstrip() if opening else body.strip()
     whole = f"{opening}{body}{closing}"
@@ -199,4 +242,4 @@ def _assemble(text: str, units: Sequence[_Unit], wrappers: Sequence[Wrapper], ha
             [_Unit(start, middle, unit.rank, unit.size, unit.wrapper)],
             [_Unit(middle, end, unit.rank, unit.size, unit.wrapper)],
         )
-    return [part for half_units in halves for part in _assemble(text, half_units, wrappers, hard_budget)]
+    return [part for half_units in halves for part in _assemble(text, half_units, nest, hard_budget)]

@@ -259,7 +259,7 @@ def _shifted_anatomy(anatomy: Callable[[], Anatomy], offset: int) -> Anatomy:
     found = anatomy()
     return Anatomy(
         tuple(Break(offset + each.offset, each.rank) for each in found.breaks),
-        tuple(Wrapper(offset + w.start, offset + w.end, w.opening, w.closing) for w in found.wrappers),
+        tuple(Wrapper(offset + w.start, offset + w.end, w.opening, w.closing, w.joint) for w in found.wrappers),
     )
 
 

@@ -1,7 +1,7 @@
 """Markdown as people write it: CommonMark with GFM tables, and what MDX, MkDocs, MyST and site generators add to it.
 
 `masking` hides from the parser what is not Markdown (ESM, comments of MDX, mathematics, admonition lines), keeping every offset;
-`reader` makes the outline; `headings` and `links` read inline syntax where it matters. Nothing is rendered.
+`reader` makes the outline; `headings`, `site_links` and `footnotes` read what has rules of its own. Nothing is rendered.
 """
 
 from __future__ import annotations
@@ -32,4 +32,4 @@ def read(data: bytes, source: Source) -> Read:
     return Read(text, read_markdown(text, front.end, mdx=mdx), front.values, front.warnings)
 
 
-FORMAT = built_in(kind_of("markdown"), 4, sniff_text, read)
+FORMAT = built_in(kind_of("markdown"), 5, sniff_text, read)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 
 from docgraph.formats.outline import Anatomy, Break, Rank, Wrapper, earliest, trimmed
 from docgraph.formats.sentences import sentence_starts
+
+_QUOTED = re.compile(r"[ \t]*>[> \t]*")
+#: Characters of a row of a table from which on its parts repeat its first cell.
+_WIDE_ROW = 200
+_FIRST_CELL = re.compile(r"[> \t]*\|?(?=[^|\n]{0,100}[^|\s])(?:\\.|[^|\\\n]){1,120}\|")
 
 
 def sentences(text: str, start: int, end: int) -> Anatomy:
@@ -31,7 +37,8 @@ def anatomy(text: str, lines: Sequence[int], tokens: Sequence[Token], start: int
             breaks += (Break(lines[line], Rank.WRAPPED_LINE) for line in range(first + 1, last))
         elif token.type == "table_open":
             breaks += (Break(lines[line], Rank.GROUP) for line in range(first + 3, last))
-            wrappers.append(_table_wrapper(text, lines, token))
+            table = _table_wrapper(text, lines, token)
+            wrappers += [table, *_row_wrappers(text, lines, token, table.opening)]
         elif token.type == "fence":
             wrappers.append(_fence_wrapper(text, lines, token))
             breaks += _code_breaks(text, lines, first + 2, last - 1 if is_closed(text, lines, token) else last)
@@ -64,9 +71,19 @@ def _fence_wrapper(text: str, lines: Sequence[int], token: Token) -> Wrapper:
     first, last = token.map or (0, 0)
     opening = text[lines[first] : lines[first + 1]].rstrip()
     start, end = trimmed(text, lines[first], lines[last])
-    # In an item the marker of the list stands in front of the fence: the parts repeat the fence alone.
-    fence = opening.find(token.markup)
-    return Wrapper(start, end, opening[max(fence, 0) :], token.markup)
+    fence = max(opening.find(token.markup), 0)
+    # In an item the marker of the list stands in front of the fence: the parts repeat the fence alone. In a quote all lines are marked.
+    mark = opening[:fence] if _QUOTED.fullmatch(opening[:fence]) else ""
+    return Wrapper(start, end, mark + opening[fence:], mark + token.markup)
+
+
+def _row_wrappers(text: str, lines: Sequence[int], token: Token, header: str) -> Iterator[Wrapper]:
+    """Yield what parts of a wide row repeat: the header, and the first cell, which says what the row is about."""
+    first, last = token.map or (0, 0)
+    for line in range(first + 2, last):
+        begin, end = lines[line], lines[line + 1]
+        if end - begin > _WIDE_ROW and (key := _FIRST_CELL.match(text, begin, end)):
+            yield Wrapper(key.end(), end, f"{header}\n{key.group().strip()}", "", joint=" ")
 
 
 def _table_wrapper(text: str, lines: Sequence[int], token: Token) -> Wrapper:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from docgraph.formats.outline import Drop
+from docgraph.formats.outline import Anatomy, Break, Drop, Rank, Wrapper, earliest
 
 _HEADING = re.compile(
     r"<h(?P<level>[1-6])\b(?P<attributes>[^<>]{0,500})>(?P<name>.{0,2000}?)</h(?P=level)\s*>"
@@ -19,6 +19,11 @@ _SAID = re.compile(
     r"\b(?:alt|title|label|caption|summary|description|heading)\s*=\s*(?:\"([^\"<>]{1,300})\"|'([^'<>]{1,300})')"
 )
 _ID = re.compile(r"\b(?:id|name)\s*=\s*[\"']([^\"'\s<>]{1,200})[\"']")
+_LINE_END = re.compile(r"\n")
+#: A table with tables in it is cut as one whose rows are those of all of them, up to the first end.
+_TABLE = re.compile(r"<table\b.*?(?:</table\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_ROW = re.compile(r"<tr\b[^<>]{0,500}>(?:\s|<[^<>]{0,500}>)*", re.IGNORECASE)
+_HEADER_CELL = re.compile(r"<th\b[^<>]{0,500}>(.{0,500}?)</th\s*>", re.DOTALL | re.IGNORECASE)
 _APART = frozenset({"br", "td", "th", "li", "p", "div", "tr", "dt", "dd", "summary"})
 
 
@@ -42,6 +47,24 @@ def embedded_headings(text: str, start: int, end: int) -> Iterator[EmbeddedHeadi
             given = _ID.search(match["attributes"]) or _ID.search(match["name"])
             name = " ".join(_TAG.sub(" ", match["name"]).split())
             yield EmbeddedHeading(match.start(), match.end(), int(match["level"]), name, given[1] if given else "")
+
+
+def html_anatomy(text: str, start: int, end: int) -> Anatomy:
+    """Return where a block of HTML may be cut: between the rows of its tables, whose parts repeat the header, and between lines."""
+    breaks = [Break(match.end(), Rank.LINE) for match in _LINE_END.finditer(text, start, end)]
+    wrappers: list[Wrapper] = []
+    for table in _TABLE.finditer(text, start, end):
+        rows = list(_ROW.finditer(text, table.start(), table.end()))
+        # A cut stands in front of a row's words: what is only tags and line breaks is no text.
+        breaks += (Break(row.end(), Rank.GROUP) for row in rows[1:])
+        if len(rows) > 1 and (header := _header(text, rows[0].start(), rows[1].start())):
+            wrappers.append(Wrapper(rows[0].start(), table.end(), header, ""))
+    return Anatomy(earliest(each for each in breaks if start < each.offset < end), tuple(wrappers))
+
+
+def _header(text: str, start: int, end: int) -> str:
+    cells = (" ".join(_TAG.sub(" ", match[1]).split()) for match in _HEADER_CELL.finditer(text, start, end))
+    return " | ".join(cell for cell in cells if cell)
 
 
 def tag_drops(text: str, start: int, end: int) -> Iterator[Drop]:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from docgraph.formats.markdown.footnotes import DEFINITION, MARKER
 from docgraph.formats.outline import Drop
 
 #: Stands for a character that would mean something to the parser and must not; private use, so that no text has it.
@@ -46,6 +47,10 @@ class Masked:
     text: str
     drops: list[Drop] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    #: Labels of footnotes by the offset at which each begins.
+    notes: dict[int, str] = field(default_factory=dict)
+    #: Ranges of fenced code at the margin.
+    code: list[tuple[int, int]] = field(default_factory=list)
 
 
 def is_mdx(text: str, start: int) -> bool:
@@ -70,8 +75,8 @@ def is_mkdocs(text: str, start: int) -> bool:
 def mask(text: str, start: int, *, mdx: bool) -> Masked:
     """Return what to parse of `text` from the offset `start` on."""
     characters = list(text)
-    found = Masked(text)
     code = list(_fenced(text, start))
+    found = Masked(text, code=code)
     code_starts = [left for left, _ in code]
 
     def in_code(offset: int) -> bool:
@@ -101,6 +106,11 @@ def mask(text: str, start: int, *, mdx: bool) -> Masked:
                 found.warnings.append(f"Line {line}: the comment is never closed, so it is read as text")
     if "$$" in text:
         _veil_mathematics(text, start, characters, in_code)
+    for match in DEFINITION.finditer(text, start):
+        if not in_code(match.start()):
+            begin, end = match.span(1)
+            characters[begin:end] = MARKER.ljust(end - begin, VEIL)
+            found.notes[begin] = match.group(2)
     for match in _ADMONITION.finditer(text, start):
         kind, title = match.group(3) or "", match.group(4)
         if (match.group(2).startswith("===") and title is None) or in_code(match.start()):

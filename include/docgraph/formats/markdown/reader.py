@@ -17,20 +17,19 @@ from markdown_it.token import Token
 
 from docgraph.formats.anchors import AnchorBook
 from docgraph.formats.markdown.anatomy import anatomy, is_closed, sentences
-from docgraph.formats.markdown.embedded_html import embedded_headings, tag_drops
+from docgraph.formats.markdown.embedded_html import embedded_headings, html_anatomy, tag_drops
 from docgraph.formats.markdown.fences import language_of, options_of
+from docgraph.formats.markdown.footnotes import Note, place
 from docgraph.formats.markdown.headings import ROLE, plain, readable, split_attributes
 from docgraph.formats.markdown.masking import comment_ranges, is_mkdocs, mask
+from docgraph.formats.markdown.site_links import site_links
 from docgraph.formats.outline import (
-    Anatomy,
     Block,
-    Break,
     Drop,
     FoundCode,
     FoundLink,
     Outline,
     OutlineSection,
-    Rank,
     trimmed,
 )
 
@@ -42,7 +41,8 @@ _MAX_INLINE_BRACKETS = 1_000
 _MAX_WARNINGS = 20
 
 _PLAIN_LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s<>]{1,1000})\)")
-_HTML_LINK = re.compile(r"<a\s(?:[^<>]{0,300}?\s)?href\s*=\s*[\"']([^\"'<>\s]{1,1000})[\"']", re.IGNORECASE)
+#: Of HTML, or of a component (`<LinkCard href="/x">`).
+_HTML_LINK = re.compile(r"<(?:[aA]|[A-Z][\w.]{0,60})\s(?:[^<>]{0,300}?\s)?href\s*=\s*[\"']([^\"'<>\s]{1,1000})[\"']")
 _DATA_URI = re.compile(r"(data:[\w.+-]{1,40}/[\w.+-]{1,80}(?:;[\w=.-]{1,80}){0,4};base64,)[A-Za-z0-9+/=]{80,}")
 _ONE_LABEL = re.compile(r"\(([\w:.,/ -]{1,200})\)=")
 _LABEL = re.compile(r"^\([\w:.,/ -]{1,200}\)=[ \t]*$", re.MULTILINE)
@@ -92,6 +92,9 @@ class _Reader:
         masked = mask(text, start, mdx=mdx)
         self.masked = masked.text
         self.hidden = masked.drops
+        self.labels = masked.notes
+        self.fenced = masked.code
+        self.notes: list[Note] = []
         self.hidden_starts = [drop.start for drop in masked.drops]
         parser.block.parse(masked.text[start:], parser, self.environment, self.tokens)
         self.anchors = AnchorBook(is_python=is_mkdocs(text, start))
@@ -110,7 +113,9 @@ class _Reader:
             elif token.type == "html_block":
                 headings = self._add_html(*self._range(token), headings)
             else:
-                self._add_block(first, last)
+                for begin, end in self._blocks(first, last):
+                    self._add_block(begin, end)
+        place(self.notes, self.sections, self.text, self.fenced)
         return Outline(self.title, tuple(self.sections), tuple(self.warnings[:_MAX_WARNINGS]))
 
     def _open_section(self, index: int, above: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -169,11 +174,17 @@ class _Reader:
         start, end = trimmed(self.text, start, end)
         drops = self._drops(start, end, [*tag_drops(self.text, start, end)])
         if start < end and _without(self.text, start, end, drops).strip():
-            breaks = tuple(Break(match.end(), Rank.LINE) for match in re.finditer("\n", self.text[start:end]))
-            breaks = tuple(Break(start + each.offset, each.rank) for each in breaks)
-            self.sections[-1].blocks.append(Block(start, end, partial(Anatomy, breaks), drops))
+            self.sections[-1].blocks.append(Block(start, end, partial(html_anatomy, self.text, start, end), drops))
         for match in _HTML_LINK.finditer(self.text, start, end):
             self.sections[-1].links.append(FoundLink(match.start(), match.group(1), ""))
+
+    def _blocks(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Yield the block itself, or, where it is a list of footnotes to the parser, each of them."""
+        if not self.labels or self.tokens[first].type != "bullet_list_open":
+            yield first, last
+            return
+        for begin, end in _top_level(self.tokens[first + 1 : last], level=1):
+            yield first + 1 + begin, first + 1 + end
 
     def _add_block(self, first: int, last: int) -> None:
         token = self.tokens[first]
@@ -198,6 +209,7 @@ class _Reader:
                 leads_in=token.type == "paragraph_open" and kept.rstrip().endswith((":", ":**", ":*", ":</p>")),
             )
         )
+        links, code = len(section.links), len(section.code)
         for inner in tokens:
             if inner.type == "inline":
                 section.links.extend(self._links(inner))
@@ -205,6 +217,9 @@ class _Reader:
                 section.links.extend(self._html_links(inner))
             elif inner.type == "fence":
                 section.code.extend(self._code(inner))
+        if (note := self.labels.get(start)) is not None:
+            found = tuple(section.links[links:]), tuple(section.code[code:])
+            self.notes.append(Note(note, section, section.blocks[-1], *found))
 
     def _range(self, token: Token) -> tuple[int, int]:
         first, last = token.map or (0, 0)
@@ -237,7 +252,7 @@ class _Reader:
 
     def _links(self, inline: Token) -> Iterator[FoundLink]:
         source = inline.content
-        if "[" not in source and "<" not in source:
+        if "[" not in source and "<" not in source and "{" not in source:
             return
         first, last = inline.map or (0, 0)
         start, end = self.lines[first], self.lines[last]
@@ -250,9 +265,11 @@ class _Reader:
         position = start
         for reference, label in _links_of(children):
             # Inline tokens have no offsets: links are in the source's order, so that the next place of the label is the link's.
-            place = max(self.text.find(label[:40] or reference, position, end), position)
-            position = place
-            yield FoundLink(place, reference, label)
+            position = max(self.text.find(label[:40] or reference, position, end), position)
+            yield FoundLink(position, reference, label)
+        for link in site_links(children):
+            position = self.text.find(link.place[:40], start, end)
+            yield FoundLink(max(position, start), link.reference, link.text, link.kind)
 
     def _html_links(self, token: Token) -> Iterator[FoundLink]:
         first, last = token.map or (0, 0)
@@ -290,11 +307,11 @@ def _line_offsets(text: str, start: int) -> list[int]:
     return offsets
 
 
-def _top_level(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last index of each top-level block."""
+def _top_level(tokens: Sequence[Token], level: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield the first and last index of each block at the outermost level, or at one below it."""
     first = 0
     for index, token in enumerate(tokens):
-        if token.level == 0:
+        if token.level == level:
             if token.nesting == 1:
                 first = index
             else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from docgraph.domain.routes import LinkCounts, LinkKind, Page, Site, Wanted, is_to_page, meant, wanted
@@ -74,14 +75,16 @@ class Links(Reading):
         """Return the live documents that the sections' links (the first `limit`) lead to, published as `sites`."""
         parameters = {"ids": list(section_ids), "limit": limit}
         rows = self._read_whole(_LINKS_OF_SECTIONS, _KEYS, parameters, stillness)
-        found = [
+        found = {
             LinkedDocument(
                 row["section_id"], page.document_id, page.title, page.source_uri, row["anchor"] or "", row["text"] or ""
             )
             for row, page in self._followed(rows, sites, stillness)
             if page is not None and page.document_id != row["source_id"]
-        ]
-        return sorted(found, key=lambda link: (link.section_id, link.source_uri, link.anchor))
+        }
+        # A section may link to a document in several spellings.
+        once = {(link.section_id, link.document_id, link.anchor): link for link in sorted(found, key=astuple)}
+        return sorted(once.values(), key=lambda link: (link.section_id, link.source_uri, link.anchor))
 
     def link_counts(
         self, tag: str, document_ids: Sequence[str] | None = None, *, sites: Sequence[Site] = ()

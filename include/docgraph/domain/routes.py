@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from docgraph.domain.identity import canonical_source_uri
@@ -26,6 +27,8 @@ _INDEX = re.compile(r"(?:^|(?<=/))(?:_?index|readme)$", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,4}\s*[-_.]+\s*(?=[^\d\s._-])")
 _ANOTHER_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}$")
 _WEB = frozenset({"http", "https"})
+#: Addresses whose route is kept at hand: the links of a dataset repeat each other.
+_REMEMBERED = 1 << 16
 
 
 class LinkKind(StrEnum):
@@ -75,6 +78,7 @@ class Wanted:
         return tuple(dict.fromkeys(route_of(address) for rank in self.ranks for address in rank))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def route_of(uri: str) -> str:
     """Return the address less what sites leave out: extension, index, ordering numbers, slash at the end, case."""
     parts = urlsplit(uri)
@@ -199,6 +203,7 @@ def _scheme(reference: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _canonical(uri: str) -> str:
     try:
         return canonical_source_uri(uri)

@@ -356,6 +356,12 @@ def test_a_link_follows_a_document_that_is_deleted_and_comes_back_elsewhere(data
     assert [link.source_uri for link in data.graph.linked_documents(ids)] == ["upload:///b/index.md"]
 
 
+@pytest.mark.parametrize(("text", "word"), [("सेटिंग्स में पासवर्ड बदलें।", "पासवर्ड"), ("คู่มือ การติดตั้ง โปรแกรม", "การติดตั้ง")])
+def test_words_with_marks_are_found_whole(data: Dataset, text: str, word: str) -> None:
+    ids = data.commit("upload:///a.md", [text, "पासा वरदान गकतดตง"])
+    assert [hit.section_id for hit in data.graph.fulltext(data.tag, word, 10)] == [ids[0]]
+
+
 def test_links_lead_to_live_documents_only(data: Dataset) -> None:
     ids = data.commit(
         "upload:///a.md", ["see b", "see c"], links={0: [("upload:///b.md", "top")], 1: [("upload:///c.md", "")]}

@@ -31,7 +31,7 @@ def query_terms(query: str) -> list[str]:
 
 def is_identifier(terms: Sequence[str]) -> bool:
     """Whether the terms of a query are one identifier (`fs.readFile`, `--dry-run`, `E1101`), and not words."""
-    return len(terms) == 1 and bool(lucene.parts(terms[0]) or lucene.names(terms[0]) or not terms[0].isalpha())
+    return len(terms) == 1 and bool(lucene.parts(terms[0]) or lucene.names(terms[0]) or not lucene.is_word(terms[0]))
 
 
 @functools.lru_cache(maxsize=2048)

@@ -116,3 +116,11 @@ def test_a_query_never_has_more_tokens_than_lucene_has_clauses(text: str) -> Non
 
 def test_the_number_of_terms_is_capped() -> None:
     assert len(lucene.terms(" ".join(f"word{i}" for i in range(2000)))) == lucene.MAX_TERMS
+
+
+@pytest.mark.parametrize("word", ["पासवर्ड", "การติดตั้ง", "मैं", "বাংলা", "q̃uo"])
+def test_marks_belong_to_their_letters(word: str) -> None:
+    assert lucene.terms(f"{word}, {word}") == [word]
+    assert (lucene.names(word), lucene.parts(word), lucene.is_word(word)) == ([], [], True)
+    assert lucene.names(f"{word}.get") == [word, "get"]
+    assert not lucene.is_word(f"{word}.get")

@@ -31,11 +31,22 @@ STOP_WORDS = frozenset(
     )
 )
 
+
+def _marks() -> str:
+    """Return, for a class of characters, what belongs to the letter before it: for `re`, vowel signs of Devanagari or Thai are no `\\w`."""
+    codes = [code for code in range(0x300, 0x20000) if unicodedata.category(chr(code))[0] == "M"]
+    starts = [code for code, before in zip(codes, [0, *codes], strict=False) if code != before + 1]
+    ends = [code for code, after in zip(codes, [*codes[1:], 0], strict=True) if after != code + 1]
+    # With the joiners that stand inside of such words.
+    return "\u200c\u200d" + "".join(f"{chr(first)}-{chr(last)}" for first, last in zip(starts, ends, strict=True))
+
+
+_LETTER = rf"\w{_marks()}"
 # Letters and decimal digits, joined inside a term by what joins the parts of names, paths and options.
-_TERM = re.compile(r"[^\W_](?:[\w.:/'’@#$%+\-]*[\w])?")
+_TERM = re.compile(rf"[^\W_](?:[{_LETTER}.:/'’@#$%+\-]*[{_LETTER}])?")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_JOINTS = re.compile(r"\W+")
-_SEPARATORS = re.compile(r"[\W_]+")
+_JOINTS = re.compile(rf"[^{_LETTER}]+")
+_SEPARATORS = re.compile(rf"(?:[^{_LETTER}]|_)+")
 # Written without spaces between words: Lucene indexes each character, so pairs of them are the terms.
 _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd]+")
 
@@ -64,6 +75,11 @@ def names(term: str) -> list[str]:
     """Return the names that a dotted or hyphenated identifier consists of (`json.JSONEncoder` → json, jsonencoder); none for one."""
     found = [name.lower() for name in _JOINTS.split(term) if _is_searchable(name)]
     return found if len(found) > 1 else []
+
+
+def is_word(term: str) -> bool:
+    """Whether a term is letters alone, with the marks that belong to them."""
+    return all(character.isalpha() or unicodedata.category(character)[0] == "M" for character in term)
 
 
 def clause(text: str) -> str | None:

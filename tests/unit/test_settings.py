@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from docgraph.domain.errors import ConfigurationError
+from docgraph.domain.routes import Site
 from docgraph.runtime.config import IngestConfig
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import OPTION_SECTIONS, Settings
@@ -77,3 +78,15 @@ def test_every_section_of_single_values_can_be_given_in_the_environment_and_the_
     }
     assert sections == set(OPTION_SECTIONS)
     assert Settings.load({"DOCGRAPH_WATCH_ROOT": "/drop"}, Path("/nowhere/.docgraph")).options == ()
+
+
+def test_a_dataset_says_what_it_is_published_as(home: Path) -> None:
+    path = home.parent / "config" / "ingest.yaml"
+    path.write_text(
+        "datasets: {book: {sites: [{base: /docs, files: /content}, {base: 'https://x.example/docs'}]}, other: {}}\n"
+    )
+    assert config(home).published == {"book": (Site("/docs", "/content"), Site("https://x.example/docs", "/"))}
+    for wrong in ("docs", "ftp://x.example", "/docs?x=1", "https:///docs"):
+        path.write_text(f"datasets: {{book: {{sites: [{{base: '{wrong}'}}]}}}}\n")
+        with pytest.raises(ConfigurationError, match="datasets.book.sites.0.base"):
+            config(home)

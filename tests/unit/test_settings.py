@@ -88,5 +88,5 @@ def test_a_dataset_says_what_it_is_published_as(home: Path) -> None:
     assert config(home).published == {"book": (Site("/docs", "/content"), Site("https://x.example/docs", "/"))}
     for wrong in ("docs", "ftp://x.example", "/docs?x=1", "https:///docs"):
         path.write_text(f"datasets: {{book: {{sites: [{{base: '{wrong}'}}]}}}}\n")
-        with pytest.raises(ConfigurationError, match="datasets.book.sites.0.base"):
+        with pytest.raises(ConfigurationError, match=r"datasets\.book\.sites\.0\.base"):
             config(home)

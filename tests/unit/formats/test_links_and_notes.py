@@ -91,6 +91,19 @@ def test_notes_among_the_items_of_a_list_and_definitions_of_links_are_told_apart
     assert "[^1]" not in [link.text for link in parsed.links]
 
 
+def test_a_note_may_be_indented_and_begin_on_the_next_line() -> None:
+    parsed = read(
+        "# G\n\nOne.[^1]\n\n## H\n\n  [^1]:\n    First <!-- x --> line\n    <!-- y -->.\n\n    Second.\n\n1. item\n"
+    )
+    assert texts(parsed) == ["One.[^1]\n\n[^1]:\n    First  line\n    .\n\n    Second.", "1. item"]
+
+
+def test_a_note_in_an_item_stays_in_it_and_lists_of_a_document_with_notes_stay_whole() -> None:
+    source = "- a[^1]\n\n  [^1]: Inner.\n\n- b\n\n+ x\n+ y"
+    parsed = read(f"# G\n\n{source}\n\n## H\n\nSee [^1].\n")
+    assert texts(parsed) == [source, "See [^1]."]
+
+
 def test_thousands_of_notes_take_time_that_grows_with_them() -> None:
     source = "# G\n\n" + "".join(f"Word {n}.[^{n}]\n\n" for n in range(4000)) + "# N\n\n"
     source += "".join(f"[^{n}]: Note {n} of [x](y{n}.md).\n" for n in range(4000))

@@ -16,8 +16,9 @@ from docgraph.formats.outline import Block, FoundCode, FoundLink, OutlineSection
 DEFINITION = re.compile(r"^ {0,3}(\[\^([^\[\]\s]{1,100})\]:)(?=[ \t]|$)", re.MULTILINE)
 _REFERENCE = re.compile(r"\[\^([^\[\]\s]{1,100})\](?!:)")
 _CODE_SPAN = re.compile(r"(?<!`)(`{1,3})(?!`)[^`\n]{1,500}(?<!`)\1(?!`)")
-#: The marker of the items: not the usual one, so that a list in front of notes stays another list.
-MARKER = "+   "
+#: The marker of the items: not the usual one, so that a list in front of notes stays another list; narrow, so that a note that is
+#: indented itself still holds what is indented by four columns.
+MARKER = "+ "
 
 
 @dataclass(frozen=True, slots=True)

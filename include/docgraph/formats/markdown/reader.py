@@ -19,7 +19,7 @@ from docgraph.formats.anchors import AnchorBook
 from docgraph.formats.markdown.anatomy import anatomy, is_closed, sentences
 from docgraph.formats.markdown.embedded_html import embedded_headings, html_anatomy, tag_drops
 from docgraph.formats.markdown.fences import language_of, options_of
-from docgraph.formats.markdown.footnotes import Note, place
+from docgraph.formats.markdown.footnotes import MARKER, Note, place
 from docgraph.formats.markdown.headings import ROLE, plain, readable, split_attributes
 from docgraph.formats.markdown.masking import comment_ranges, is_mkdocs, mask
 from docgraph.formats.markdown.site_links import site_links
@@ -180,10 +180,12 @@ class _Reader:
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Yield the block itself, or, where it is a list of footnotes to the parser, each of them."""
-        if not self.labels or self.tokens[first].type != "bullet_list_open":
+        is_list = bool(self.labels) and self.tokens[first].markup == MARKER.strip()
+        items = list(_top_level(self.tokens[first + 1 : last], level=1)) if is_list else []
+        if not any(self._range(self.tokens[first + 1 + begin])[0] in self.labels for begin, _ in items):
             yield first, last
             return
-        for begin, end in _top_level(self.tokens[first + 1 : last], level=1):
+        for begin, end in items:
             yield first + 1 + begin, first + 1 + end
 
     def _add_block(self, first: int, last: int) -> None:

@@ -113,7 +113,8 @@ def _drafts(text: str, outline: Outline, options: ParseOptions, opening: tuple[s
         if not blocks:
             continue
         heading_pieces = ruler.count(" > ".join(path))
-        for number, draft in enumerate(_parts(text, blocks, options, heading_pieces)):
+        heading_end = section.heading.end if section.heading else section.start
+        for number, draft in enumerate(_parts(text, blocks, options, heading_pieces, heading_end)):
             start = section.start if number == 0 else draft.start
             yield _Draft(section, path, draft.text, start, draft.end)
 
@@ -130,13 +131,15 @@ def _description(front_matter: Mapping[str, str], options: ParseOptions) -> list
     return [_Draft(OutlineSection(0, path, "", 0), path, text, 0, 0)]
 
 
-def _parts(text: str, blocks: list[Block], options: ParseOptions, heading_pieces: int) -> Iterator[Part]:
-    """Yield the parts of some blocks, with ranges of the canonical text."""
+def _parts(
+    text: str, blocks: list[Block], options: ParseOptions, heading_pieces: int, heading_end: int
+) -> Iterator[Part]:
+    """Yield the parts of some blocks, with ranges of the canonical text; `heading_end` is the place of what has none there."""
     excerpt = Excerpt(text, blocks)
     budget = options.section_budget - heading_pieces
     # A section's place is where its own text stands.
-    own = [block for block in blocks if not block.is_from_elsewhere] or blocks[:1]
-    start, end = own[0].start, own[-1].end
+    own = [block for block in blocks if not block.is_from_elsewhere]
+    start, end = (own[0].start, own[-1].end) if own else (heading_end, heading_end)
     body = excerpt.text.rstrip() if blocks[0].keeps_indent else excerpt.text.strip()
     if ruler.fits(body, budget):
         yield Part(body, start, end)

@@ -91,6 +91,18 @@ def test_notes_among_the_items_of_a_list_and_definitions_of_links_are_told_apart
     assert "[^1]" not in [link.text for link in parsed.links]
 
 
+def test_a_section_of_which_only_the_heading_has_a_note_is_where_its_heading_is() -> None:
+    source = "# G\n\nÜber.\n\n## H[^1]\n\n### K\n\nText.\n\n[^1]: Note.\n"
+    parsed = read(source)
+    assert [(s.heading_path[-1], s.text) for s in parsed.sections] == [
+        ("G", "Über."),
+        ("H[^1]", "[^1]: Note."),
+        ("K", "Text."),
+    ]
+    place = parsed.places[1]
+    assert source.encode()[place.start : place.end].decode() == "## H[^1]"
+
+
 def test_a_note_may_be_indented_and_begin_on_the_next_line() -> None:
     parsed = read(
         "# G\n\nOne.[^1]\n\n## H\n\n  [^1]:\n    First <!-- x --> line\n    <!-- y -->.\n\n    Second.\n\n1. item\n"

@@ -62,7 +62,7 @@ class ServiceMetrics:
         )
         self.runs = Counter(
             "docgraph_runs_triggered",
-            "Triggers of ingest_documents: created, exists (somebody was first), unreachable.",
+            "Triggers of ingest_documents: created, exists (another caller was first), unreachable.",
             ["result"],
             registry=registry,
         )

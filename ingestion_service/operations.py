@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 
 from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
-from docgraph.ingest.airflow_api import LIVE_RUN_STATES
+from docgraph.ingest.launcher import LIVE_RUN_STATES
 from docgraph.readiness import operations
 from docgraph.readiness.operations import VERIFY_DAG, Target
 from docgraph.runtime.web import ApiError
@@ -33,11 +33,10 @@ def start(service: Service, kind: OperationKind, targets: Sequence[Target], *, w
         "vectors": with_vectors,
     }
     try:
-        service.airflow.trigger(VERIFY_DAG, run_id, conf)
+        return service.launcher.create(VERIFY_DAG, run_id, conf)
     except (StoreUnavailableError, ConfigurationError):
         service.runtime.state.operations.discard(run_id)
         raise
-    return run_id
 
 
 def find(service: Service, run_id: str) -> OperationState:

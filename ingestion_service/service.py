@@ -1,4 +1,4 @@
-"""What the routes share: connections, prober, trigger, metrics; made once a process and reached through the request."""
+"""What the routes share: connections, prober, launcher, metrics; made once a process and reached through the request."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from docgraph.domain.errors import ConfigurationError
 from docgraph.ingest.airflow_api import AirflowApi
+from docgraph.ingest.launcher import RunLauncher
 from docgraph.settings import Settings
 from ingestion_service.metrics import ServiceMetrics
 from ingestion_service.runtime import ServiceRuntime
@@ -18,7 +19,6 @@ from ingestion_service.workers.gate import Gatekeeper
 from ingestion_service.workers.preparation import Preparation
 from ingestion_service.workers.reaper import Reaper
 from ingestion_service.workers.stage_times import StageTimes
-from ingestion_service.workers.triggering import Trigger
 
 LEASE = "sidecar"
 REAPER_INTERVAL = 5.0
@@ -49,12 +49,16 @@ class Service:
         self.prober.add("airflow", self.airflow.ping)
         self.prober.observe(self.metrics.observe_probe)
         self.metrics.watch(self.runtime.state)
-        self.trigger = Trigger(self.airflow, self.metrics)
+        self.launcher = RunLauncher(
+            self.airflow,
+            max_jobs_per_run=self.runtime.config.dispatch.max_jobs_per_run,
+            observe=lambda outcome: self.metrics.runs.labels(outcome).inc(),
+        )
 
     def duties(self) -> Duties:
         """Return the duties of this process, not yet started."""
         runtime, config = self.runtime, self.runtime.config
-        dispatcher = Dispatcher(runtime, self.airflow, self.trigger, self.metrics)
+        dispatcher = Dispatcher(runtime, self.airflow, self.launcher, self.metrics)
         reaper = Reaper(runtime, self.airflow, self.metrics)
         gatekeeper = Gatekeeper(runtime.state.gate, self.prober, config.gate, self.metrics)
         stage_times = StageTimes(runtime.state.jobs, self.metrics)

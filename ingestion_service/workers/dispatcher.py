@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,12 +17,12 @@ from docgraph.domain.errors import DocumentError, IllegalTransitionError
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import JobState, JobStatus, Operation
 from docgraph.ingest import intake
-from docgraph.ingest.airflow_api import INGEST_DAG, AirflowApi, LiveRun
+from docgraph.ingest.airflow_api import AirflowApi, LiveRun
 from docgraph.ingest.intake import NewJob
+from docgraph.ingest.launcher import INGEST_DAG, RunLauncher
 from docgraph.runtime.connections import Runtime
 from docgraph.state import StreamEntry
 from ingestion_service.metrics import ServiceMetrics
-from ingestion_service.workers.triggering import Trigger
 
 #: Entries looked at in one round; older ones first.
 ENTRIES_A_ROUND = 10_000
@@ -47,11 +46,11 @@ class _Tried:
 class Dispatcher:
     """One round at a time (`tick`); holds only the back-off, so that another replica can take over at any moment."""
 
-    def __init__(self, runtime: Runtime, airflow: AirflowApi, trigger: Trigger, metrics: ServiceMetrics) -> None:
+    def __init__(self, runtime: Runtime, airflow: AirflowApi, launcher: RunLauncher, metrics: ServiceMetrics) -> None:
         """Keep the connections."""
         self._runtime = runtime
         self._airflow = airflow
-        self._trigger = trigger
+        self._launcher = launcher
         self._metrics = metrics
         self._tried: dict[tuple[str, int], _Tried] = {}
 
@@ -60,6 +59,7 @@ class Dispatcher:
 
         Raises:
             WorldError: Redis or Airflow can't be reached; the next round does it.
+            ConfigurationError: Airflow refuses the user.
         """
         settings = self._runtime.config.dispatch
         entries = self._runtime.state.jobs.waiting(settings.unclaimed_seconds, limit=ENTRIES_A_ROUND)
@@ -77,13 +77,15 @@ class Dispatcher:
             return
         uncovered = not_covered(due, self._airflow.live_runs(INGEST_DAG))
         self._leave_alone(set(map(_key, due)) - set(map(_key, uncovered)))
-        for tag, jobs in by_tag(uncovered).items():
-            for start in range(0, len(jobs), settings.max_jobs_per_run):
-                self._start(tag, jobs[start : start + settings.max_jobs_per_run])
+        for launch in self._launcher.ingest(
+            uncovered, note="Started by the dispatcher: no run had claimed these jobs."
+        ):
+            if launch.error is not None:
+                raise launch.error
+            _log.info("Run %s for %d unclaimed jobs of %s.", launch.run_id, len(launch.jobs), launch.tag)
+            self._leave_to_run(launch.jobs)
 
-    def _start(self, tag: str, jobs: Sequence[JobState]) -> None:
-        run_id = self._trigger.start(tag, jobs, note="Started by the dispatcher: nobody had claimed these jobs.")
-        _log.info("Run %s for %d unclaimed jobs of %s.", run_id, len(jobs), tag)
+    def _leave_to_run(self, jobs: Sequence[JobState]) -> None:
         for state in jobs:
             tried = self._tried.get(_key(state), _Tried(0, 0.0))
             pause = min(FIRST_BACK_OFF * 2**tried.times, LONGEST_BACK_OFF)
@@ -181,14 +183,6 @@ def _covers(run: LiveRun, state: JobState) -> bool:
     if job_ids is not None and state.job.job_id not in job_ids:
         return False
     return run.state == "queued" or _time(run.queued_at) >= _time(state.queued_at)
-
-
-def by_tag(jobs: Iterable[JobState]) -> dict[str, list[JobState]]:
-    """Group jobs by dataset, in the order of their versions."""
-    groups: defaultdict[str, list[JobState]] = defaultdict(list)
-    for state in sorted(jobs, key=lambda state: state.job.version):
-        groups[state.job.tag].append(state)
-    return dict(groups)
 
 
 def _time(text: str) -> float:

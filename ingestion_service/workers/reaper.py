@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from docgraph.domain.errors import WorldError
 from docgraph.domain.jobs import JobState
-from docgraph.ingest.airflow_api import INGEST_DAG, LIVE_RUN_STATES, AirflowApi, is_ingest_run_id
+from docgraph.ingest.airflow_api import AirflowApi
+from docgraph.ingest.launcher import INGEST_DAG, LIVE_RUN_STATES, is_ingest_run_id
 from docgraph.readiness import publishing
 from docgraph.runtime.connections import Runtime
 from ingestion_service.metrics import ServiceMetrics

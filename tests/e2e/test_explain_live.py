@@ -25,8 +25,8 @@ from qdrant_client import QdrantClient, models
 import neo4j
 from docgraph.domain.identity import document_id
 from docgraph.ingest import intake
-from docgraph.ingest.airflow_api import INGEST_DAG
 from docgraph.ingest.intake import NewJob
+from docgraph.ingest.launcher import INGEST_DAG
 from docgraph.runtime.connections import Runtime
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack

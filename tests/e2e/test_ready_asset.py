@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from docgraph.domain.jobs import JobState, JobStatus
-from docgraph.ingest.airflow_api import INGEST_DAG
+from docgraph.ingest.launcher import INGEST_DAG
 from docgraph.runtime.connections import Runtime
 from docgraph_local.stack import Stack
 from support.e2e.drops import Drops, page, report_of, wait_for

@@ -12,8 +12,9 @@ import redis
 from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
 from docgraph.domain.jobs import JobState, JobStatus
 from docgraph.ingest import intake, pipeline
-from docgraph.ingest.airflow_api import INGEST_DAG, LIVE_RUN_STATES, AirflowApi, ingest_run_id
+from docgraph.ingest.airflow_api import AirflowApi
 from docgraph.ingest.intake import NewJob
+from docgraph.ingest.launcher import INGEST_DAG, LIVE_RUN_STATES, ingest_run_id
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
 

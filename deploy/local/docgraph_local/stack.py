@@ -267,17 +267,17 @@ class Stack:
         finished = self.paths.airflow_home / "pools-made"
         if not fresh and finished.is_file():
             return
-        from docgraph_local.airflow_api import AirflowApi
+        from docgraph_local import airflow_setup
 
         began = time.monotonic()
-        with AirflowApi(deployment) as api:
-            api.ensure_pools()
+        with airflow_setup.starting_airflow(deployment) as api:
+            airflow_setup.ensure_pools(api)
             finished.touch()
             say(Event("starting", "dags"))
-            while (unparsed := api.unparsed_files()) and time.monotonic() - began < _DAGS_SECONDS:
+            while (unparsed := airflow_setup.unparsed_files(api)) and time.monotonic() - began < _DAGS_SECONDS:
                 say(Event("waiting", "dags", time.monotonic() - began, f"{len(unparsed)} files not parsed yet"))
                 time.sleep(0.5)
-            for name, line in api.import_errors().items():
+            for name, line in airflow_setup.import_errors(api).items():
                 say(Event("note", "dags", detail=f"{name} can't be imported: {line}"))
             for name in unparsed:
                 say(Event("note", "dags", detail=f"{name} was not parsed within {_DAGS_SECONDS:.0f} s"))

@@ -5,6 +5,7 @@ Each call lives in a task process of its own; XCom carries job ids only.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -15,11 +16,12 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_curren
 from airflow.sdk.exceptions import AirflowFailException
 
 from docgraph.airflow import assets, connections
+from docgraph.airflow.runs import TaskRuns
 from docgraph.domain.errors import ReembeddingRefusedError
 from docgraph.domain.jobs import JobState
 from docgraph.domain.verdict import ReasonCode
-from docgraph.ingest import launcher as dispatch
 from docgraph.ingest import pipeline, taking
+from docgraph.ingest.launcher import RunLauncher
 from docgraph.readiness import audit as auditing
 from docgraph.readiness import operations, publishing, retention
 from docgraph.reembed import backfilling
@@ -28,6 +30,7 @@ from docgraph.runtime.config import SourceConfig
 from docgraph.sources.registry import source_of
 from docgraph.state import OperationKind
 
+logger = logging.getLogger(__name__)
 #: The world's errors are tried again soon; what no repetition can mend fails at once.
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -202,12 +205,24 @@ class ReportedFailure(AirflowFailException):
     """The report is published; it says that a job failed or that the dataset is not ready."""
 
 
-def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, str]:
-    """Turn what has changed in a source into jobs and trigger a run for each tag; returns tag → run id."""
+def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, list[str]]:
+    """Turn what has changed in a source into jobs and start the runs that they need; returns tag → run ids.
+
+    A run that can't be started loses nothing: the jobs stay queued, and the sidecar's dispatcher starts it later.
+    """
+    runs: dict[str, list[str]] = {}
+    note = f"Started by {get_current_context()['dag'].dag_id}: its source has changed."
     with connections.runtime() as runtime:
         own = source_of(SourceConfig.model_validate(source), runtime.settings, runtime.config)
         taken = taking.take(runtime, own, seen)
-        return {tag: dispatch.trigger(runtime, tag, job_ids) or "" for tag, job_ids in taken.items()}
+        jobs = runtime.state.jobs.get_many([job_id for job_ids in taken.values() for job_id in job_ids])
+        launcher = RunLauncher(TaskRuns(), max_jobs_per_run=runtime.config.dispatch.max_jobs_per_run)
+        for launch in launcher.ingest(jobs, note=note):
+            if launch.run_id is None:
+                logger.warning("no run was started for %d jobs of %s: %s", len(launch.jobs), launch.tag, launch.error)
+            else:
+                runs.setdefault(launch.tag, []).append(launch.run_id)
+    return runs
 
 
 def batch_label(states: Sequence[JobState]) -> str:

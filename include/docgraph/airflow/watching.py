@@ -81,7 +81,7 @@ def _watch_dag(dag_id: str, wanted: SourceConfig, folder: DropFolder | None) -> 
             task_id="take_files" if folder is not None else "take_changes",
             doc_md="Snapshots and enqueues what has changed, then triggers `ingest_documents`.",
         )
-        def take(seen: list[str] | None) -> dict[str, str]:
+        def take(seen: list[str] | None) -> dict[str, list[str]]:
             return tasks.take(source, seen or [])
 
         # Airflow gives the task the value that the sensor returned.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from docgraph.diagnosis.chain import BrokenError, Case
 from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
 from docgraph.domain.jobs import JobState, JobStatus, Operation
-from docgraph.ingest.airflow_api import INGEST_DAG, LIVE_RUN_STATES
+from docgraph.ingest.launcher import INGEST_DAG, LIVE_RUN_STATES
 from docgraph.runtime.connections import Runtime
 
 REJECTED_LOOKED_AT = 200

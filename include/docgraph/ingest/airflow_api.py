@@ -1,45 +1,29 @@
-"""Airflow's REST API (`/api/v2`) as docgraph uses it: trigger a run, ask how it stands, ask whether Airflow is well.
+"""Airflow's REST API (`/api/v2`) as docgraph uses it from outside Airflow: runs, health, and what a new Airflow is set up with.
 
 Plain HTTP: importing Airflow would cost seconds and tie the sidecar to its version. It decides nothing about jobs.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 
 from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
+from docgraph.domain.retries import RetryPolicy
 
-INGEST_DAG = "ingest_documents"
-#: States of a run that will still do something.
-LIVE_RUN_STATES = frozenset({"queued", "running"})
+#: For an Airflow that runs: a locked database passes soon, and the caller waits.
+SOON = RetryPolicy(attempts=5, first_pause=0.1, growth=3.0, longest_pause=2.0)
+#: For an Airflow that is starting.
+WHILE_STARTING = RetryPolicy(patience=60.0, first_pause=0.5, growth=1.0)
 _PAGE = 100
-#: Answers after which Airflow is asked again, and the seconds before each time.
+#: Answers after which Airflow is asked again.
 _AGAIN = frozenset({500, 502, 503, 504})
-_PAUSES = (0.1, 0.3, 1.0, 2.0)
-_RUN_PREFIX = "ingest__"
-
-
-def ingest_run_id(tag: str, attempts: Iterable[tuple[str, int]]) -> str:
-    """Return the run id for jobs of one dataset, given as (job id, attempt).
-
-    It follows from the jobs alone, so that whoever triggers the same jobs again asks for the same run and is told that it
-    exists; a job that was resumed or requeued has another attempt and so another run.
-    """
-    listed = "\n".join(sorted(f"{job_id}:{attempt}" for job_id, attempt in attempts))
-    return f"{_RUN_PREFIX}{tag}__{hashlib.sha256(listed.encode()).hexdigest()[:16]}"
-
-
-def is_ingest_run_id(run_id: str) -> bool:
-    """Tell whether a run id was made by `ingest_run_id`."""
-    return run_id.startswith(_RUN_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +39,39 @@ class LiveRun:
 class AirflowApi:
     """One user's session with an Airflow API server; safe to share between threads."""
 
-    def __init__(self, url: str, user: str, password: str, *, timeout: float = 10.0) -> None:
-        """Point the session at `url` (without `/api/v2`); nothing is connected before the first call."""
+    def __init__(
+        self,
+        url: str,
+        user: str,
+        password: str,
+        *,
+        timeout: float = 10.0,
+        retries: RetryPolicy = SOON,
+        waits_for_server: bool = False,
+    ) -> None:
+        """Point the session at `url` (without `/api/v2`); nothing is connected before the first call.
+
+        After a server error a request is sent again as `retries` says; with `waits_for_server` also after no answer at all.
+        """
         self._url = url.rstrip("/")
         self._user = user
         self._password = password
         self._http = httpx.Client(timeout=httpx.Timeout(timeout, connect=3.0), trust_env=False)
         self._token: str | None = None
         self._lock = threading.Lock()
+        self._retries = retries
+        self._waits_for_server = waits_for_server
+
+    def __enter__(self) -> Self:
+        """Return the session itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self.close()
 
     def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any], note: str | None = None) -> bool:
-        """Create a run; False: a run with this id exists already, so that somebody else was first.
+        """Create a run; False: a run with this id exists already, so that another caller was first.
 
         Raises:
             StoreUnavailableError: Airflow can't be reached, does not know the DAG (yet) or answers with an error.
@@ -104,25 +110,16 @@ class AirflowApi:
             StoreUnavailableError: Airflow can't be reached or answers with an error.
             ConfigurationError: user or password are refused.
         """
-        found: list[LiveRun] = []
-        while True:
-            query = f"state=queued&state=running&order_by=id&limit={_PAGE}&offset={len(found)}"
-            response = self._request("GET", f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns?{query}")
-            if response.status_code == 404:
-                return found
-            self._expect_success(response, f"list the runs of {dag_id}")
-            rows = _object(response).get("dag_runs") or []
-            found.extend(
-                LiveRun(
-                    str(row["dag_run_id"]),
-                    str(row["state"]),
-                    str(row.get("queued_at") or row.get("run_after") or ""),
-                    row.get("conf") or {},
-                )
-                for row in rows
+        query = "state=queued&state=running&order_by=id"
+        return [
+            LiveRun(
+                str(row["dag_run_id"]),
+                str(row["state"]),
+                str(row.get("queued_at") or row.get("run_after") or ""),
+                row.get("conf") or {},
             )
-            if len(rows) < _PAGE:
-                return found
+            for row in self._rows(f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns?{query}", "dag_runs")
+        ]
 
     def ping(self) -> float:
         """Return the seconds that Airflow takes to say that its database and its scheduler are well.
@@ -150,6 +147,48 @@ class AirflowApi:
             return False
         return True
 
+    def pools(self) -> set[str]:
+        """Return the names of the pools.
+
+        Raises:
+            StoreUnavailableError: Airflow can't be reached or answers with an error.
+            ConfigurationError: user or password are refused.
+        """
+        return {str(row["name"]) for row in self._rows("/api/v2/pools", "pools")}
+
+    def create_pool(self, name: str, slots: int, description: str) -> bool:
+        """Create a pool; False: there is one with this name already, which stays as it is.
+
+        Raises:
+            StoreUnavailableError: Airflow can't be reached or answers with an error.
+            ConfigurationError: user or password are refused.
+        """
+        pool = {"name": name, "slots": slots, "description": description, "include_deferred": False}
+        response = self._request("POST", "/api/v2/pools", pool)
+        if response.status_code == 409:
+            return False
+        self._expect_success(response, f"create the pool {name}")
+        return True
+
+    def dag_files(self) -> set[str]:
+        """Return the files, relative to the folder of DAGs, in which Airflow has found a DAG.
+
+        Raises:
+            StoreUnavailableError: Airflow can't be reached or answers with an error.
+            ConfigurationError: user or password are refused.
+        """
+        return {str(row["relative_fileloc"]) for row in self._rows("/api/v2/dags?exclude_stale=false", "dags")}
+
+    def import_errors(self) -> dict[str, str]:
+        """Return the files of DAGs that can't be imported: name -> trace.
+
+        Raises:
+            StoreUnavailableError: Airflow can't be reached or answers with an error.
+            ConfigurationError: user or password are refused.
+        """
+        rows = self._rows("/api/v2/importErrors", "import_errors")
+        return {str(row["filename"]): str(row["stack_trace"]) for row in rows}
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -161,21 +200,37 @@ class AirflowApi:
         what is sent here can be sent twice: a second trigger of a run is answered with 409.
         """
         token = self._bearer(refused=None)
-        response = self._send(method, path, body, token)
+        response = self._patiently(lambda: self._send(method, path, body, token))
         if response.status_code == 401:
-            token = self._bearer(refused=token)
-            response = self._send(method, path, body, token)
-        for pause in _PAUSES:
-            if response.status_code not in _AGAIN:
-                break
-            time.sleep(pause)
-            response = self._send(method, path, body, token)
+            renewed = self._bearer(refused=token)
+            response = self._patiently(lambda: self._send(method, path, body, renewed))
         if response.status_code in {401, 403}:
             raise ConfigurationError(
                 f"Airflow at {self._url} does not allow {self._user!r} to {method} {path} (HTTP {response.status_code}); "
                 "check AIRFLOW_USER, AIRFLOW_PASSWORD and that user's role."
             )
         return response
+
+    def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        return self._retries.call(
+            send,
+            error=lambda error: self._waits_for_server and isinstance(error, StoreUnavailableError),
+            result=lambda response: response.status_code in _AGAIN,
+        )
+
+    def _rows(self, path: str, key: str) -> list[Mapping[str, Any]]:
+        """Read all pages of a list; what Airflow doesn't know (404) has none."""
+        found: list[Mapping[str, Any]] = []
+        while True:
+            separator = "&" if "?" in path else "?"
+            response = self._request("GET", f"{path}{separator}limit={_PAGE}&offset={len(found)}")
+            if response.status_code == 404:
+                return found
+            self._expect_success(response, f"list {key}")
+            rows = _object(response).get(key) or []
+            found.extend(rows)
+            if len(rows) < _PAGE:
+                return found
 
     def _bearer(self, refused: str | None) -> str:
         with self._lock:
@@ -184,7 +239,8 @@ class AirflowApi:
             return self._token
 
     def _new_token(self) -> str:
-        response = self._send("POST", "/auth/token", {"username": self._user, "password": self._password})
+        login = {"username": self._user, "password": self._password}
+        response = self._patiently(lambda: self._send("POST", "/auth/token", login))
         if response.status_code in {401, 403}:
             raise ConfigurationError(
                 f"Airflow at {self._url} refuses the user {self._user!r}; check AIRFLOW_USER and AIRFLOW_PASSWORD."
@@ -209,7 +265,7 @@ class AirflowApi:
                 "check `make status` and AIRFLOW_API_URL."
             ) from error
         except httpx.InvalidURL as error:
-            raise ConfigurationError(f"AIRFLOW_API_URL={self._url!r} is no address: {error}") from error
+            raise ConfigurationError(f"AIRFLOW_API_URL={self._url!r} is not a valid address: {error}") from error
 
     def _expect_success(self, response: httpx.Response, what: str) -> None:
         if response.is_success:

@@ -20,7 +20,7 @@ from docgraph.domain.jobs import STAGES, JobState, JobStatus, Outcome, now
 from docgraph.domain.routes import LinkCounts
 from docgraph.domain.verdict import Drift, Verdict
 from docgraph.ingest import pipeline
-from docgraph.ingest.airflow_api import INGEST_DAG
+from docgraph.ingest.launcher import INGEST_DAG
 from docgraph.ingest.work import pipeline_version, target_versions
 from docgraph.integrity.compare import compare_dataset, compare_documents
 from docgraph.integrity.comparison import Comparison

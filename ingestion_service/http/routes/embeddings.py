@@ -16,7 +16,6 @@ from docgraph.api.datasets import (
 )
 from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
 from docgraph.domain.identity import TAG_PATTERN
-from docgraph.ingest.airflow_api import LIVE_RUN_STATES
 from docgraph.reembed import moving as reembedding
 from ingestion_service.service import Service, Svc
 
@@ -66,12 +65,10 @@ def _start(service: Service, tag: str, version: str) -> str:
     for run in service.airflow.live_runs(reembedding.REEMBED_DAG):
         if run.conf.get("tag") == tag:
             return run.run_id
-    for number in range(1, MOST_RUNS + 1):
-        run_id = f"reembed__{tag}__{version}__{number}"
-        if service.airflow.trigger(reembedding.REEMBED_DAG, run_id, {"tag": tag, "to": version}):
-            return run_id
-        if service.airflow.run_state(reembedding.REEMBED_DAG, run_id) in LIVE_RUN_STATES:
-            return run_id
+    run_ids = (f"reembed__{tag}__{version}__{number}" for number in range(1, MOST_RUNS + 1))
+    found = service.launcher.create_first_free(reembedding.REEMBED_DAG, run_ids, {"tag": tag, "to": version})
+    if found is not None:
+        return found[0]
     raise StoreUnavailableError(
         f"{MOST_RUNS} runs that should move {tag} to {version} have ended; delete old runs of {reembedding.REEMBED_DAG} in Airflow."
     )

@@ -21,7 +21,7 @@ from docgraph.api.jobs import (
     ResumedJob,
     StartedRun,
 )
-from docgraph.domain.errors import ConfigurationError, DocumentError, StoreUnavailableError, UnsupportedFormatError
+from docgraph.domain.errors import DocumentError, UnsupportedFormatError
 from docgraph.domain.identity import canonical_source_uri, document_id
 from docgraph.domain.jobs import JobState, JobStatus, Operation
 from docgraph.formats import content_type_of
@@ -29,7 +29,6 @@ from docgraph.ingest import intake
 from docgraph.readiness.report import report_id_of
 from docgraph.runtime.web import ApiError
 from ingestion_service.service import Service, Svc
-from ingestion_service.workers.dispatcher import by_tag
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -48,7 +47,7 @@ def create(service: Svc, body: JobsRequest) -> AcceptedJobs:
     enqueued = intake.accept(service.runtime, news)
     fresh = [each.job_id for each in enqueued if not each.deduplicated]
     states = service.runtime.state.jobs.get_many(dict.fromkeys(fresh)) if body.trigger else []
-    runs, note = _start(service, [state for state in states if state.status is JobStatus.QUEUED])
+    runs, note = _start(service, states)
     return AcceptedJobs(
         jobs=[
             AcceptedJob(
@@ -113,8 +112,8 @@ def resume(service: Svc, job_id: str) -> ResumedJob:
     """Queue a failed or cancelled job again, as its next attempt, and start a run for it. 409 otherwise."""
     state = service.runtime.state.jobs.resume(job_id)
     runs, note = _start(service, [state])
-    # The state's own run_id is the run that holds the job, and none does yet.
-    return _told(service, ResumedJob, state, run_id=runs[0].run_id, note=note)
+    # A run may have been quicker, and then the state names it; as long as the job is queued, no run holds it.
+    return _told(service, ResumedJob, state, run_id=runs[0].run_id if runs else state.run_id, note=note)
 
 
 def _told(service: Service, model: type[J], state: JobState, **more: object) -> J:
@@ -148,19 +147,12 @@ def _new_job(service: Service, request: JobRequest) -> intake.NewJob:
 
 
 def _start(service: Service, states: Sequence[JobState]) -> tuple[list[StartedRun], str]:
-    """Start a run for each tag; the second part says why one was not started, and what happens now."""
+    """Start the runs that the queued jobs need; the second part says why one was not started, and what happens now."""
     runs: list[StartedRun] = []
     note = ""
-    most = service.runtime.config.dispatch.max_jobs_per_run
-    for tag, jobs in by_tag(states).items():
-        for start in range(0, len(jobs), most):
-            run_id: str | None = None
-            try:
-                run_id = service.trigger.start(tag, jobs[start : start + most])
-            except (StoreUnavailableError, ConfigurationError) as error:
-                note = (
-                    f"No run was started: {error} The jobs are queued, and the dispatcher starts one as soon as it can."
-                )
-                _log.warning("%s", note)
-            runs.append(StartedRun(tag=tag, run_id=run_id))
+    for launch in service.launcher.ingest(states):
+        if launch.error is not None:
+            note = f"No run was started: {launch.error} The jobs are queued, and the dispatcher starts one as soon as it can."
+            _log.warning("%s", note)
+        runs.append(StartedRun(tag=launch.tag, run_id=launch.run_id))
     return runs, note

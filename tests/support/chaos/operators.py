@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from docgraph.ingest.airflow_api import INGEST_DAG
+from docgraph.ingest.launcher import INGEST_DAG
 from docgraph.settings import Settings
 from support.e2e.drops import wait_for
 

@@ -8,8 +8,8 @@ import pytest
 
 from docgraph.domain.errors import DocumentError
 from docgraph.domain.jobs import Job, JobState, JobStatus, Operation, new_job_id
-from docgraph.ingest.airflow_api import LiveRun, ingest_run_id
-from ingestion_service.workers.dispatcher import by_tag, not_covered, read_entry
+from docgraph.ingest.airflow_api import LiveRun
+from ingestion_service.workers.dispatcher import not_covered, read_entry
 
 JOB_ID = "0199a0e0-0000-7000-8000-000000000001"
 ENTRY = {
@@ -55,11 +55,6 @@ def test_a_run_that_has_begun_before_the_job_was_queued_again_does_not_cover_it(
     assert not_covered([resumed], [run("running", conf, "2026-11-23T20:05:01Z")]) == []
 
 
-def test_jobs_are_grouped_by_tag_in_the_order_of_their_versions() -> None:
-    first, second, other = queued(version=1), queued(version=2), queued("blog", version=3)
-    assert by_tag([other, second, first]) == {"docs": [first, second], "blog": [other]}
-
-
 def test_an_entry_of_another_program_is_read_with_defaults() -> None:
     new = read_entry(ENTRY)
     assert (new.source_uri, new.tag, new.checksum, new.op) == ("upload:///a.md", "docs", "ab" * 32, Operation.UPSERT)
@@ -79,10 +74,3 @@ def test_an_entry_of_another_program_is_read_with_defaults() -> None:
 def test_an_entry_that_breaks_the_contract_is_refused_with_its_reason(change: dict[str, str], said: str) -> None:
     with pytest.raises(DocumentError, match=said):
         read_entry({**ENTRY, **change})
-
-
-def test_a_runs_id_follows_from_jobs_and_attempts_in_any_order() -> None:
-    assert ingest_run_id("docs", [("a", 1), ("b", 2)]) == ingest_run_id("docs", [("b", 2), ("a", 1)])
-    assert ingest_run_id("docs", [("a", 1)]) != ingest_run_id("docs", [("a", 2)])
-    assert ingest_run_id("docs", [("a", 1)]).startswith("ingest__docs__")
-    assert len(ingest_run_id("docs", [("a", 1)])) == len("ingest__docs__") + 16

@@ -34,6 +34,10 @@ def is_lookup_error(error: BaseException) -> bool:
     return isinstance(error, LookupError)
 
 
+def asked_for(result: object) -> float | None:
+    return result if isinstance(result, float) else None
+
+
 def test_what_succeeds_is_called_once() -> None:
     flaky = Flaky("well", "never asked for")
     assert QUICK.call(flaky, error=is_lookup_error) == "well"
@@ -75,7 +79,7 @@ def test_pauses_grow_up_to_the_longest() -> None:
 def test_a_result_may_ask_for_a_pause_of_its_own_but_not_for_a_longer_one_than_the_longest() -> None:
     flaky = Flaky(0.05, 60.0, None, 0.0)
     policy = RetryPolicy(first_pause=0.001, attempts=4, longest_pause=0.1)
-    policy.call(flaky, result=lambda _: True, pause=lambda asked: asked if isinstance(asked, float) else None)
+    policy.call(flaky, result=lambda _: True, pause=asked_for)
     first, second, _ = flaky.pauses
     assert 0.05 <= first < 1.0
     assert 0.1 <= second < 1.0

@@ -6,20 +6,20 @@ It knows no route and decides nothing about files, progress or output; the route
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
+from docgraph.domain.retries import RetryPolicy
 from ingestctl.errors import CommandError, NotFoundError, RefusedError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from docgraph.api.base import AnswerModel
 
-#: A request that fails on the way is tried this often; the pauses in between double from the first one, in seconds.
-ATTEMPTS = 5
-FIRST_PAUSE = 0.2
+#: A request that fails on the way is tried again.
+RETRIES = RetryPolicy(attempts=5, first_pause=0.2)
+_ONCE = RetryPolicy(attempts=1, first_pause=0.0)
 #: Seconds: to connect, and between two pieces of an answer.
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
@@ -58,10 +58,9 @@ def _authorities(url: str) -> ssl.SSLContext | bool:
 class Transport:
     """The connection to the service at `url`."""
 
-    def __init__(self, url: str, token: str, *, attempts: int = ATTEMPTS, first_pause: float = FIRST_PAUSE) -> None:
+    def __init__(self, url: str, token: str, *, retries: RetryPolicy = RETRIES) -> None:
         self.url = url.rstrip("/")
-        self._attempts = attempts
-        self._first_pause = first_pause
+        self._retries = retries
         self._met = False
         try:
             self._http = httpx.Client(
@@ -146,25 +145,25 @@ class Transport:
         **options: Any,
     ) -> httpx.Response:
         """Send a request; what fails on the way is tried again (every request here may be repeated without harm)."""
-        attempts = self._attempts if retry else 1
-        for attempt in range(1, attempts + 1):
-            pause = self._first_pause * 2 ** (attempt - 1)
-            try:
-                body = content() if content else None
-                response = self._http.request(method, path, content=body, **options)
-            except httpx.TransportError as error:
-                # A service that never answered is not started, and waiting won't start it; one that did may be restarting.
-                if attempt == attempts or not self._met:
-                    raise self.unreachable(error) from error
-                time.sleep(pause)
-                continue
+
+        def send() -> httpx.Response:
+            response = self._http.request(method, path, content=content() if content else None, **options)
             self._met = True
-            if response.status_code in accept or response.status_code < 400:
-                return response
-            if response.status_code not in _PASSING or attempt == attempts:
-                raise self.error(response, f"{method} {path}")
-            time.sleep(min(_retry_after(response) or pause, 30.0))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            return response
+
+        try:
+            response = (self._retries if retry else _ONCE).call(
+                send,
+                # A service that never answered is not started, and waiting won't start it; one that did may be restarting.
+                error=lambda error: self._met and isinstance(error, httpx.TransportError),
+                result=lambda response: response.status_code in _PASSING and response.status_code not in accept,
+                pause=lambda response: _retry_after(response) or None,
+            )
+        except httpx.TransportError as error:
+            raise self.unreachable(error) from error
+        if response.status_code in accept or response.status_code < 400:
+            return response
+        raise self.error(response, f"{method} {path}")
 
     def error(self, response: httpx.Response, what: str) -> CommandError:
         """Return the error that an answer says."""

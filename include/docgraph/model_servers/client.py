@@ -11,6 +11,7 @@ import binascii
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -19,12 +20,15 @@ from numpy.typing import NDArray
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import ConfigurationError, DocumentError, EmbeddingVersionError, StoreUnavailableError
+from docgraph.domain.retries import RetryPolicy
 from docgraph.model_servers.versions import TEMPLATE, embedding_version
 
 Vectors = NDArray[np.float32]
 
 _PROBE = "dimensions"
 _RETRIED_STATUS = frozenset({429, 502, 503, 504})
+#: A server that restarts is back within seconds; how long it is waited for is the client's own.
+_RETRIES = RetryPolicy(first_pause=0.1, longest_pause=1.0, patience=0.0)
 
 
 class EmbeddingInputError(DocumentError):
@@ -205,30 +209,37 @@ class EmbeddingClient:
         patience: float | None = None,
     ) -> Mapping[str, Any]:
         """Ask until there is an answer or patience ends; embedding is a pure function, so asking twice does no harm."""
-        deadline = time.monotonic() + (self._patience if patience is None else patience)
-        pause = 0.1
-        while True:
-            reason: str
+
+        def ask() -> httpx.Response:
             try:
-                response = self._http.request(method, self.url + path, json=body)
+                return self._http.request(method, self.url + path, json=body)
             except httpx.TimeoutException as error:
                 raise StoreUnavailableError(
                     f"The embedding server at {self.url} took too long to answer ({type(error).__name__}); look at its load and log."
                 ) from error
-            except httpx.TransportError as error:
-                reason = str(error) or type(error).__name__
             except httpx.InvalidURL as error:
-                raise ConfigurationError(f"DOCGRAPH_EMBEDDINGS_URL={self.url!r} is no address: {error}") from error
-            else:
-                if response.status_code not in _RETRIED_STATUS:
-                    return self._read(response, start)
-                reason = f"HTTP {response.status_code}: {_error_of(response).get('message', '')}".rstrip(": ")
-            if time.monotonic() + pause > deadline:
-                raise StoreUnavailableError(
-                    f"The embedding server at {self.url} can't be reached ({reason}); check `make status` and its log."
-                )
-            time.sleep(pause)
-            pause = min(pause * 2, 1.0)
+                raise ConfigurationError(
+                    f"DOCGRAPH_EMBEDDINGS_URL={self.url!r} is not a valid address: {error}"
+                ) from error
+
+        retries = replace(_RETRIES, patience=self._patience if patience is None else patience)
+        try:
+            response = retries.call(
+                ask,
+                error=lambda error: isinstance(error, httpx.TransportError),
+                result=lambda response: response.status_code in _RETRIED_STATUS,
+            )
+        except httpx.TransportError as error:
+            raise self._unavailable(str(error) or type(error).__name__) from error
+        if response.status_code in _RETRIED_STATUS:
+            reason = f"HTTP {response.status_code}: {_error_of(response).get('message', '')}".rstrip(": ")
+            raise self._unavailable(reason)
+        return self._read(response, start)
+
+    def _unavailable(self, reason: str) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"The embedding server at {self.url} can't be reached ({reason}); check `make status` and its log."
+        )
 
     def _read(self, response: httpx.Response, start: int) -> Mapping[str, Any]:
         if response.is_success:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from docgraph.domain.errors import EmbeddingVersionError, ReadConflictError
 from docgraph.domain.jobs import JobState
+from docgraph.domain.retries import RetryPolicy
 from docgraph.domain.verdict import Drift, QueryResult, Reason, ReasonCode, Verdict
 from docgraph.integrity.comparison import Comparison
 from docgraph.integrity.recompute import recompute
@@ -24,8 +24,8 @@ from docgraph.stores.vectors import VectorStore
 
 #: Two texts about foreign things, to see that the embedder tells them apart.
 FOREIGN_TEXTS = ("Rotate the access key of the storage bucket.", "The heron stood in the shallow water at dawn.")
-#: A question that meets a commit each time is asked again this often, this many seconds apart.
-CONFLICT_RETRIES, CONFLICT_PAUSE = 5, 1.0
+#: Questions that meet a commit each time are asked again.
+CONFLICT_RETRIES = RetryPolicy(attempts=6, first_pause=1.0, growth=1.0)
 #: Hits among which a probe's section is looked for, because its near-duplicates don't count; as deep as readers' pools reach.
 PROBE_DEPTH = 25
 #: Vectors that are computed again for a verdict, and how many of them are of the longest texts.
@@ -199,12 +199,10 @@ def _ask(
 def _ask_patiently(
     graph: GraphStore, vectors: VectorStore, embedder: Embedder, questions: Sequence[str], tag: str, limit: int
 ) -> list[Asked]:
-    for _ in range(CONFLICT_RETRIES):
-        try:
-            return ask_many(graph, vectors, embedder, questions, tag, limit=limit)
-        except ReadConflictError:
-            time.sleep(CONFLICT_PAUSE)
-    return ask_many(graph, vectors, embedder, questions, tag, limit=limit)
+    return CONFLICT_RETRIES.call(
+        lambda: ask_many(graph, vectors, embedder, questions, tag, limit=limit),
+        error=lambda error: isinstance(error, ReadConflictError),
+    )
 
 
 def _top(answer: Answer, count: int) -> tuple[dict[str, Any], ...]:

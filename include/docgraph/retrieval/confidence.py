@@ -10,9 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: The model that the coefficients were fitted for.
-CALIBRATED_FOR = "all-MiniLM-L6-v2"
-
 
 @dataclass(frozen=True, slots=True)
 class Features:
@@ -36,6 +33,7 @@ class Coefficients:
     agreement: float
 
 
+#: Fitted for all-MiniLM-L6-v2.
 COEFFICIENTS = Coefficients(intercept=-7.78, cosine=6.5, coverage=5.59, agreement=1.66)
 
 

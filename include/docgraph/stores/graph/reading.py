@@ -8,13 +8,13 @@ state is read under a `Stillness` that tells afterwards whether it was.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from docgraph.domain.errors import ReadConflictError, WorldError
 from docgraph.domain.identity import text_hash
+from docgraph.domain.retries import RetryPolicy
 from docgraph.stores.graph import lucene
 from docgraph.stores.graph.base import Base
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
@@ -28,8 +28,9 @@ from docgraph.stores.graph.views import (
 )
 from neo4j import exceptions as neo4j_errors
 
-#: A statement that met nodes being deleted under it is repeated this often.
-ATTEMPTS = 6
+#: A statement that met nodes being deleted under it is repeated.
+RETRIES = RetryPolicy(attempts=6, first_pause=0.01)
+_CONFLICT = "Neo4j was changing what a statement read, time after time; ask again in a moment."
 _DELETED_MEANWHILE = "Neo.ClientError.Statement.EntityNotFound"
 
 
@@ -212,18 +213,20 @@ class Reading(Base):
         While a commit is applied, a statement may meet nodes that are deleted under it: it fails, or their properties
         are null. Leaving such rows out would lose hits silently, so the statement is repeated.
         """
-        for attempt in range(ATTEMPTS):
+
+        def read() -> list[dict[str, Any]]:
             try:
                 rows = table.rows(self._read_at(stillness, table.query, **parameters))
             except WorldError as error:
                 cause = error.__cause__
-                if not isinstance(cause, neo4j_errors.Neo4jError) or cause.code != _DELETED_MEANWHILE:
-                    raise
-            else:
-                if all(row[key] is not None for row in rows for key in keys):
-                    return rows
-            time.sleep(0.01 * 2**attempt)
-        raise ReadConflictError("Neo4j was changing what a statement read, time after time; ask again in a moment.")
+                if isinstance(cause, neo4j_errors.Neo4jError) and cause.code == _DELETED_MEANWHILE:
+                    raise ReadConflictError(_CONFLICT) from error
+                raise
+            if any(row[key] is None for row in rows for key in keys):
+                raise ReadConflictError(_CONFLICT)
+            return rows
+
+        return RETRIES.call(read, error=lambda error: isinstance(error, ReadConflictError))
 
     def dataset_state(self, tag: str, stillness: Stillness) -> tuple[int, int, str]:
         """Return what every commit to the dataset changes: number of documents, sum of their fences, newest commit.

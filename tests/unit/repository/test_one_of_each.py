@@ -1,0 +1,56 @@
+"""What shall exist once in the product does: waiting between two attempts, and putting a file in place whole."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docgraph_local.paths import repository
+
+ROOT = repository()
+FOLDERS = ("include", "ingestion_service", "embedding_server", "cli", "deploy/local", "dags", "plugins", "config")
+#: Who may sleep, and what for: all of them wait for a state. Trying again is `domain.retries`'s.
+WAITING = {
+    "include/docgraph/runtime/failpoints.py": "until a test lets the process go on",
+    "include/docgraph/state/gate.py": "until the gate is open",
+    "include/docgraph/integrity/compare.py": "until what was read stands still",
+    "include/docgraph/airflow/triggers.py": "until a file is complete",
+    "cli/ingestctl/watch.py": "until a report is written",
+    "cli/ingestctl/operations.py": "until a service that is followed is back",
+    "cli/ingestctl/commands/reembed.py": "until a move has ended",
+    "deploy/local/docgraph_local/startup.py": "until programs are ready",
+    "deploy/local/docgraph_local/launch.py": "until processes of an earlier scheduler have ended",
+    "deploy/local/docgraph_local/supervisor.py": "until programs have started or stopped",
+    "deploy/local/docgraph_local/stack.py": "until stores are ready and DAGs parsed",
+    "deploy/local/qdrant_local/upkeep.py": "between two rounds of upkeep",
+}
+#: Who puts bytes on the disk for good.
+DURABLE = {
+    "include/docgraph/stores/blobs/local.py": "the one atomic write of docgraph",
+    "deploy/local/qdrant_local/store.py": "stands for a server that knows nothing of docgraph",
+    "deploy/local/qdrant_local/wal.py": "stands for a server that knows nothing of docgraph",
+}
+
+
+def calls(name: str) -> Iterator[str]:
+    """Yield the product's files that call a function or method of this name."""
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            tree = ast.parse(path.read_text("utf-8"))
+            if any(isinstance(node, ast.Call) and _name(node.func) == name for node in ast.walk(tree)):
+                yield path.relative_to(ROOT).as_posix()
+
+
+def _name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+@pytest.mark.parametrize(("function", "allowed"), [("sleep", WAITING), ("fsync", DURABLE)])
+def test_only_these_files_sleep_and_only_these_write_for_good(function: str, allowed: dict[str, str]) -> None:
+    assert set(calls(function)) == set(allowed), "try again with RetryPolicy, write files with stores.blobs.local"
+    assert all(Path(ROOT / name).is_file() for name in allowed)

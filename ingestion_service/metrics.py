@@ -139,9 +139,9 @@ class StateCollector(Collector):
         ready = GaugeMetricFamily("docgraph_dataset_ready", "The last verdict: 1 if ready for queries.", labels=["tag"])
         drift = GaugeMetricFamily("docgraph_dataset_drift_pct", "Drift in percent at the last verdict.", labels=["tag"])
         for tag, verdict in self._state.readiness.all().items():
-            ready.add_metric([tag], 1 if verdict.get("ready") == "true" else 0)
-            if verdict.get("drift_pct"):
-                drift.add_metric([tag], float(verdict["drift_pct"]))
+            ready.add_metric([tag], 1 if verdict.ready else 0)
+            if verdict.drift_pct:
+                drift.add_metric([tag], float(verdict.drift_pct))
         yield ready
         yield drift
 

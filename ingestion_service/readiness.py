@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from docgraph.api.health import Check, DatasetReadiness, Readiness, ServedEmbedding
 from docgraph.domain.errors import DocgraphError, StoreUnavailableError
+from docgraph.domain.verdict import LastVerdict
 from ingestion_service.service import Service
 
 #: What a query needs; without Airflow nothing new is ingested, but everything can be read.
@@ -23,7 +24,7 @@ def dataset_readiness(service: Service, tag: str, *, timeout: float = TIMEOUT) -
     """Ask every store; the dataset's last verdict has to be good too, and its embedding version has to be served."""
     asked = readiness(service, timeout=timeout)
     checks = dict(asked.checks)
-    verdict: dict[str, str] | None = None
+    verdict: LastVerdict | None = None
     if checks["redis"].ok:
         try:
             verdict = service.runtime.state.readiness.get(tag)
@@ -31,9 +32,12 @@ def dataset_readiness(service: Service, tag: str, *, timeout: float = TIMEOUT) -
             checks["redis"] = checks["redis"].model_copy(update={"ok": False, "error": str(error)})
     embedding = _embedding(service, tag) if asked.ready and verdict is not None else None
     is_served = embedding is not None and embedding.served
-    is_good = verdict is not None and verdict.get("ready") == "true"
+    is_good = verdict is not None and verdict.ready
     return DatasetReadiness(
-        ready=asked.ready and is_served and is_good, checks=checks, dataset=verdict, embedding=embedding
+        ready=asked.ready and is_served and is_good,
+        checks=checks,
+        dataset=None if verdict is None else dict(verdict.fields),
+        embedding=embedding,
     )
 
 

@@ -153,20 +153,20 @@ def _readiness(service: Service, tag: str) -> ReadinessReply:
     asked = dataset_readiness(service, tag, timeout=PATIENCE)
     missing = {name: asked.checks[name].error for name in REQUIRED if not asked.checks[name].ok}
     reasons = [f"{name} does not answer ({error})." for name, error in missing.items()]
-    verdict = asked.dataset or {}
-    if asked.dataset is None and "redis" not in missing:
+    verdict = asked.last_verdict
+    if verdict is None and "redis" not in missing:
         if "neo4j" not in missing and service.runtime.graph.dataset(tag) is None:
             raise UnknownDatasetError(f"No dataset has the tag {tag!r}.")
         reasons.append("No run of it has been judged yet.")
-    elif asked.dataset is not None and verdict.get("ready") != "true":
-        reasons.append(f"The last run was judged not ready: {verdict.get('reasons') or 'no reason given'}.")
+    elif verdict is not None and not verdict.ready:
+        reasons.append(f"The last run was judged not ready: {verdict.reasons}.")
     if asked.embedding is not None and not asked.embedding.served:
         reasons.append(str(asked.embedding.error))
     return ReadinessReply(
         tag=tag,
         ready=asked.ready,
         reasons=reasons,
-        judged_at=verdict.get("at", ""),
-        report=verdict.get("report", ""),
-        drift_pct=verdict.get("drift_pct", ""),
+        judged_at=verdict.judged_at if verdict else "",
+        report=verdict.report if verdict else "",
+        drift_pct=verdict.drift_pct if verdict else "",
     )

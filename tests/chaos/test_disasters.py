@@ -46,7 +46,7 @@ def assert_in_step(drops: Drops, version: EmbeddingVersion, sections: int) -> No
     assert auditing.verify(drops.runtime, drops.tag, with_vectors=True).comparison.is_clean
     readiness = drops.runtime.state.readiness.get(drops.tag)
     assert readiness is not None
-    assert readiness["ready"] == "true", readiness
+    assert readiness.ready, readiness
 
 
 def assert_nothing_is_visible(drops: Drops, version: EmbeddingVersion) -> None:

@@ -71,7 +71,7 @@ def assert_whole(drops: Drops, version: EmbeddingVersion, state: JobState, secti
     assert report_of(drops.runtime, state)["ready_for_queries"] is True, report_of(drops.runtime, state)["reasons"]
     readiness = drops.runtime.state.readiness.get(drops.tag)
     assert readiness is not None
-    assert readiness["ready"] == "true"
+    assert readiness.ready
 
 
 def assert_nothing_lost(drops: Drops) -> None:

@@ -7,6 +7,7 @@ import time
 
 import redis
 
+from docgraph.domain.verdict import LastVerdict
 from docgraph.state import GateState, State
 
 
@@ -49,9 +50,12 @@ def test_a_verdict_replaces_the_one_before(state: State, raw: redis.Redis) -> No
     state.readiness.set("handbook", {"ready": "false", "reasons": "drift"})
     state.readiness.set("handbook", {"ready": "true", "report": "r1"})
     state.readiness.set("api", {"ready": "false"})
-    assert state.readiness.get("handbook") == {"ready": "true", "report": "r1"}
+    assert state.readiness.get("handbook") == LastVerdict({"ready": "true", "report": "r1"})
     assert state.readiness.get("unknown") is None
-    assert state.readiness.all() == {"api": {"ready": "false"}, "handbook": {"ready": "true", "report": "r1"}}
+    assert {tag: dict(verdict.fields) for tag, verdict in state.readiness.all().items()} == {
+        "api": {"ready": "false"},
+        "handbook": {"ready": "true", "report": "r1"},
+    }
     assert raw.hget("ingest:ready:handbook", "v") == "1"
 
 

@@ -241,7 +241,7 @@ def without_a_verdict(live: Live, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        readiness.set(live.tag, verdict)
+        readiness.set(live.tag, verdict.fields)
 
 
 DROP_A_SECTION = "MATCH (s:Section {document_id: $id}) WITH s LIMIT 1 DETACH DELETE s"

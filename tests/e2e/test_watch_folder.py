@@ -8,10 +8,12 @@ from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import unquote
 
+import httpx
 import pytest
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.jobs import JobState, JobStatus
+from docgraph.ingest.launcher import INGEST_DAG, is_ingest_run_id
 from docgraph.readiness import report as reporting
 from support.e2e.drops import Drops, page, reference, report_folder, report_of, summaries, wait_for
 
@@ -52,6 +54,20 @@ def test_a_dropped_file_is_in_both_stores_reported_ready_and_found(drops: Drops,
     assert best["section_id"] in in_graph
     assert best["source_uri"] == state.job.source_uri
     assert not list(drops.folder.iterdir()), "what was taken has left the watch folder"
+
+
+def test_the_task_that_takes_a_dropped_file_starts_its_run_itself(drops: Drops) -> None:
+    drops.drop({"guide.md": page("Runs", 1, "runs")})
+    (state,) = drops.ended(1)
+    settings = drops.runtime.settings
+    login = {"username": settings.airflow_user, "password": settings.airflow_password}
+    with httpx.Client(base_url=settings.airflow_api_url, trust_env=False, timeout=30) as airflow:
+        token = airflow.post("/auth/token", json=login).json()["access_token"]
+        path = f"/api/v2/dags/{INGEST_DAG}/dagRuns/{state.run_id}"
+        run = airflow.get(path, headers={"Authorization": f"Bearer {token}"}).json()
+    assert run["note"] == "Started by watch_filesystem: these files were dropped."
+    assert run["conf"] == {"tag": drops.tag, "job_ids": [state.job.job_id]}
+    assert is_ingest_run_id(state.run_id)
 
 
 @pytest.mark.task("6.1")

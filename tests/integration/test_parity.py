@@ -17,7 +17,7 @@ from docgraph.domain.jobs import JobState, JobStatus
 from docgraph.integrity.compare import compare_dataset
 from docgraph.integrity.repair import repair_document
 from docgraph.readiness import audit as auditing
-from docgraph.readiness import publishing
+from docgraph.readiness import audit_report
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.schema import FULLTEXT_INDEX
 from support.integration.points import alter_payload
@@ -62,7 +62,7 @@ class Dataset:
         return {kind: each["count"] for kind, each in findings.items() if each["count"]}
 
     def judged_ready(self) -> bool:
-        verdict, _ = publishing.publish_audit(
+        verdict, _ = audit_report.publish_audit(
             self.runtime, self.tag, self.verify().comparison, run_id="test", dag_id="", seconds=0.0
         )
         return verdict.ready
@@ -73,7 +73,7 @@ class Dataset:
         assert self.found() == {}
         readiness = self.runtime.state.readiness.get(self.tag)
         assert readiness is not None
-        assert readiness["ready"] == "true", readiness
+        assert readiness.ready, readiness
         assert repaired.verdict.ready
         return repaired
 

@@ -131,7 +131,7 @@ def test_a_run_publishes_a_report_that_proves_its_verdict(
     assert published.ready, published.sentence
     verdict = runtime.state.readiness.get(tag)
     assert verdict is not None
-    assert verdict["ready"] == "true"
+    assert verdict.ready
     assert runtime.state.jobs.get(state.job.job_id).report == published.report_id
     assert all(
         seconds > 0 for seconds in read_report(runtime.reports, published.report_id)["timings"]["stages"].values()
@@ -149,7 +149,7 @@ def test_a_lost_point_makes_the_dataset_not_ready(
     assert not published.ready
     verdict = runtime.state.readiness.get(tag)
     assert verdict is not None
-    assert "missing_vectors" in verdict["reasons"]
+    assert "missing_vectors" in verdict.reasons
 
 
 @pytest.mark.task("6.2")

@@ -137,4 +137,4 @@ def test_a_run_that_ended_without_its_report_gets_it_from_the_sidecar(
     assert (state.status, state.outcome, state.attempt) == (JobStatus.COMPLETED, "unchanged", 1)
     readiness = runtime.state.readiness.get(tag)
     assert readiness is not None
-    assert readiness["ready"] == "true"
+    assert readiness.ready

@@ -18,7 +18,7 @@ from docgraph.formats.splitting import Part
 from docgraph.model_servers import EmbeddingClient, EmbeddingServers
 from docgraph.model_servers.client import Vectors
 from docgraph.readiness import audit as auditing
-from docgraph.readiness import publishing
+from docgraph.readiness import audit_report
 from docgraph.readiness.judgement import drift_of, judge
 from docgraph.readiness.report import read_report
 from docgraph.runtime.connections import Runtime
@@ -92,7 +92,7 @@ class Dataset:
     def audit(self) -> dict[str, Any]:
         """Return the report of a full comparison, vectors included, that mends nothing."""
         verification = auditing.verify(self.runtime, self.tag, with_vectors=True)
-        _, report_id = publishing.publish_audit(
+        _, report_id = audit_report.publish_audit(
             self.runtime, self.tag, verification.comparison, run_id="test", dag_id="", seconds=0.0
         )
         return read_report(self.runtime.reports, report_id)

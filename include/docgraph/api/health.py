@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from docgraph.api.base import AnswerModel, Fine
+from docgraph.domain.verdict import LastVerdict
 
 
 class Health(AnswerModel):
@@ -40,3 +41,8 @@ class DatasetReadiness(Readiness):
 
     dataset: dict[str, str] | None
     embedding: ServedEmbedding | None
+
+    @property
+    def last_verdict(self) -> LastVerdict | None:
+        """The verdict in `dataset`; None where none was given, or it can't be known."""
+        return LastVerdict(self.dataset) if self.dataset else None

@@ -84,11 +84,10 @@ def readiness(case: Case) -> tuple[str, str]:
             f"A search finds it, but no run of the dataset {case.tag!r} has been judged yet.",
             "Wait for the report of the run; without one, any ingest into the dataset makes one.",
         )
-    if verdict.get("ready") != "true":
+    if not verdict.ready:
         raise BrokenError(
             "dataset_not_ready",
-            f"A search finds it, but the last verdict on the dataset {case.tag!r} is not ready "
-            f"({verdict.get('reasons') or 'no reason given'}).",
+            f"A search finds it, but the last verdict on the dataset {case.tag!r} is not ready ({verdict.reasons}).",
             f"`ingestctl report latest --tag {case.tag}` says why and what to do.",
         )
-    return "ready", f"The dataset is ready (judged {verdict.get('at', '')})."
+    return "ready", f"The dataset is ready (judged {verdict.judged_at})."

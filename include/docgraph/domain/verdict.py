@@ -108,3 +108,53 @@ class Verdict:
     drift: Drift | None
     queries: tuple[QueryResult, ...]
     counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LastVerdict:
+    """The last verdict on a dataset as health checks, searches and lists find it: "is the dataset ready?" without asking a store.
+
+    `fields` is what is kept in Redis and goes over HTTP, with what other versions of docgraph add.
+    """
+
+    fields: Mapping[str, str]
+
+    @classmethod
+    def of(cls, verdict: Verdict, report_id: str, at: str) -> LastVerdict:
+        """Return a verdict in the form that is kept; `at` is RFC 3339."""
+        return cls(
+            {
+                "ready": "true" if verdict.ready else "false",
+                "reasons": ", ".join(reason.code for reason in verdict.reasons),
+                "report": report_id,
+                "drift_pct": "" if verdict.drift is None else f"{verdict.drift.pct:.4f}",
+                "documents": str(verdict.counts.get("documents", 0)),
+                "sections": str(verdict.counts.get("sections_graph", 0)),
+                "at": at,
+            }
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether the dataset was fit to be queried."""
+        return self.fields.get("ready") == "true"
+
+    @property
+    def reasons(self) -> str:
+        """What spoke against it: codes with commas between them, or that none was given."""
+        return self.fields.get("reasons") or "no reason given"
+
+    @property
+    def report(self) -> str:
+        """The report's id; empty where there is none."""
+        return self.fields.get("report", "")
+
+    @property
+    def judged_at(self) -> str:
+        """When it was judged (RFC 3339); empty where that is not known."""
+        return self.fields.get("at", "")
+
+    @property
+    def drift_pct(self) -> str:
+        """Drift in percent, as a decimal number; empty where nothing was compared."""
+        return self.fields.get("drift_pct", "")

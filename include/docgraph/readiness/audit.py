@@ -23,7 +23,7 @@ from docgraph.ingest.work import target_versions
 from docgraph.integrity.compare import compare_dataset, compare_documents, other_versions
 from docgraph.integrity.comparison import KINDS, Comparison
 from docgraph.integrity.repair import Mended, repair_document
-from docgraph.readiness.publishing import publish_audit
+from docgraph.readiness.audit_report import publish_audit
 from docgraph.retrieval import UnknownDatasetError
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.auditing import FulltextCount

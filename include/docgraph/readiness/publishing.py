@@ -6,33 +6,27 @@ It answers two different questions: whether the *run* did what it was asked for 
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from docgraph import __version__
 from docgraph.domain.documents import Committed
 from docgraph.domain.errors import EmbeddingVersionError
 from docgraph.domain.jobs import STAGES, JobState, JobStatus, Outcome, now
-from docgraph.domain.routes import LinkCounts
-from docgraph.domain.verdict import Drift, Verdict
+from docgraph.domain.verdict import Drift, LastVerdict, Verdict
 from docgraph.ingest import pipeline
 from docgraph.ingest.launcher import INGEST_DAG
-from docgraph.ingest.work import pipeline_version, target_versions
+from docgraph.ingest.work import target_versions
 from docgraph.integrity.compare import compare_dataset, compare_documents
-from docgraph.integrity.comparison import Comparison
+from docgraph.readiness import facts
 from docgraph.readiness.judgement import AlreadyRead, drift_of, judge
 from docgraph.readiness.report import build_report, write_report
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
-#: Newest jobs of a dataset among which its failed ones are looked for.
-_JOBS_LOOKED_AT = 20_000
-_PACKAGES = {"airflow": "apache-airflow-core", "neo4j_driver": "neo4j", "qdrant_client": "qdrant-client"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +46,7 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         WorldError: a store can't be reached, so that nothing can be proved; the task is retried.
     """
     jobs = pipeline.close_run(runtime, run_id)
-    known = _read(runtime, tag)
+    known = facts.read_dataset(runtime, tag)
     drift = _drift(runtime, tag, jobs, known)
     committed = runtime.graph.committed_many(sorted({state.document_id for state in jobs}))
     verdict = judge(
@@ -74,20 +68,15 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         verdict=verdict,
         stage_seconds=_stage_seconds(runtime, jobs),
         total_seconds=_total_seconds(jobs),
-        versions=_versions(runtime, known),
+        versions=facts.versions(runtime, known),
         config_hash=runtime.config.digest,
-        links=_links(runtime, tag, verdict, jobs),
+        links=facts.links(runtime, tag, verdict, jobs),
     )
     report_id = write_report(runtime.reports, report)
     failpoint("report.before_announce")
     _announce(runtime, tag, jobs, verdict, report_id)
     failed = sum(state.status is JobStatus.FAILED for state in jobs)
     return Published(report_id, verdict.ready, failed, str(report["summary"]))
-
-
-def _read(runtime: Runtime, tag: str) -> AlreadyRead:
-    """Read what several steps of a report ask about a dataset."""
-    return AlreadyRead(counts=runtime.graph.counts(tag), dataset=runtime.graph.dataset(tag))
 
 
 def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState], known: AlreadyRead) -> Drift | None:
@@ -105,15 +94,6 @@ def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState], known: AlreadyR
     dataset = compare_dataset(runtime, version, tag, size=sections, dataset=known.dataset)
     dataset.widen(run)
     return drift_of(dataset)
-
-
-def _links(runtime: Runtime, tag: str, verdict: Verdict, jobs: Sequence[JobState] | None = None) -> LinkCounts:
-    """Count the links of the dataset, or, where it is large and a run ended, those of the run's documents."""
-    documents = None
-    if verdict.counts.get("sections_graph", 0) > runtime.config.verdict.full_compare_sections:
-        own = [] if jobs is None else [state.document_id for state in jobs if state.document_id]
-        documents = runtime.graph.documents_matching(tag) if jobs is None else list(dict.fromkeys(own))
-    return runtime.graph.link_counts(tag, documents, sites=runtime.config.dataset(tag).published)
 
 
 def _changed(jobs: Sequence[JobState], committed: Mapping[str, Committed]) -> list[str]:
@@ -136,93 +116,10 @@ def _total_seconds(jobs: Sequence[JobState]) -> float:
     return max(0.0, (datetime.now(UTC) - min(starts)).total_seconds()) if starts else 0.0
 
 
-def _versions(runtime: Runtime, known: AlreadyRead) -> dict[str, str]:
-    name = (known.dataset or {}).get("embedding_version") or runtime.embedding_version.name
-    models = {version.name: version.model for version in runtime.embedder.served()}
-    found = {
-        "docgraph": __version__,
-        "pipeline": pipeline_version(runtime).digest,
-        "embedding_version": name,
-        "embedding_model": models.get(name, "served by no embedding server"),
-    }
-    for name, package in _PACKAGES.items():
-        try:
-            found[name] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed here"
-    return found
-
-
 def _announce(runtime: Runtime, tag: str, jobs: Sequence[JobState], verdict: Verdict, report_id: str) -> None:
     """Tell the jobs which report they are in, and everybody what the verdict is; the report is durable before."""
     runtime.state.jobs.set_report([state.job.job_id for state in jobs], report_id)
-    set_readiness(runtime, tag, verdict, report_id)
+    runtime.state.readiness.set(tag, LastVerdict.of(verdict, report_id, now()).fields)
     message = "ready_for_queries=true" if verdict.ready else "ready_for_queries=false"
     for state in jobs:
         runtime.state.events.append(state.job.job_id, "report", "published", message=message)
-
-
-def set_readiness(runtime: Runtime, tag: str, verdict: Verdict, report_id: str) -> None:
-    """Let health checks and searches know the verdict on a dataset."""
-    runtime.state.readiness.set(
-        tag,
-        {
-            "ready": "true" if verdict.ready else "false",
-            "reasons": ", ".join(reason.code for reason in verdict.reasons),
-            "report": report_id,
-            "drift_pct": "" if verdict.drift is None else f"{verdict.drift.pct:.4f}",
-            "documents": str(verdict.counts.get("documents", 0)),
-            "sections": str(verdict.counts.get("sections_graph", 0)),
-            "at": now(),
-        },
-    )
-
-
-def publish_audit(
-    runtime: Runtime, tag: str, comparison: Comparison, *, run_id: str, dag_id: str, seconds: float
-) -> tuple[Verdict, str]:
-    """Judge a dataset without a run of jobs, write the report, and set the readiness; returns the verdict and the report's id.
-
-    Documents whose newest job failed speak against the dataset as they do after a run.
-
-    Raises:
-        WorldError: a store can't be reached, so that nothing can be proved.
-    """
-    known = _read(runtime, tag)
-    verdict = judge(
-        tag,
-        graph=runtime.graph,
-        vectors=runtime.vectors,
-        embedder=runtime.embedder,
-        config=runtime.config,
-        jobs=_failed_last(runtime, tag),
-        drift=drift_of(comparison),
-        known=known,
-    )
-    report = build_report(
-        tag=tag,
-        run_id=run_id,
-        dag_id=dag_id,
-        jobs=(),
-        verdict=verdict,
-        stage_seconds=dict.fromkeys(STAGES, 0.0),
-        total_seconds=seconds,
-        versions=_versions(runtime, known),
-        config_hash=runtime.config.digest,
-        links=_links(runtime, tag, verdict),
-    )
-    report_id = write_report(runtime.reports, report)
-    set_readiness(runtime, tag, verdict, report_id)
-    return verdict, report_id
-
-
-def _failed_last(runtime: Runtime, tag: str) -> list[JobState]:
-    """Return the failed jobs after which nothing else was asked for their documents."""
-    jobs = runtime.state.jobs
-    failed = {state.document_id for state in jobs.find(tag=tag, status=JobStatus.FAILED, limit=_JOBS_LOOKED_AT)}
-    newest: dict[str, JobState] = {}
-    if failed:
-        for state in jobs.find(tag=tag, limit=_JOBS_LOOKED_AT):
-            if state.document_id in failed:
-                newest.setdefault(state.document_id, state)
-    return [state for state in newest.values() if state.status is JobStatus.FAILED]

@@ -28,8 +28,8 @@ from docgraph.domain.versions import DatasetVersions
 from docgraph.integrity.compare import compare_dataset
 from docgraph.integrity.comparison import Comparison
 from docgraph.integrity.repair import repair_document
+from docgraph.readiness.audit_report import publish_audit
 from docgraph.readiness.judgement import drift_of, judge
-from docgraph.readiness.publishing import publish_audit
 from docgraph.reembed.backfilling import backfill, plan
 from docgraph.reembed.versions import is_current, noting, versions_of
 from docgraph.runtime.connections import Runtime

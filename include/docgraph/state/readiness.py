@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from docgraph.domain.verdict import LastVerdict
 from docgraph.state import keys
 from docgraph.state.server import Server
 
@@ -26,11 +27,11 @@ class Readiness:
             ]
         )
 
-    def get(self, tag: str) -> dict[str, str] | None:
+    def get(self, tag: str) -> LastVerdict | None:
         """Return the last verdict on a dataset; None where none was given."""
         return _verdict(self._server.call("HGETALL", keys.ready(tag)))
 
-    def all(self) -> dict[str, dict[str, str]]:
+    def all(self) -> dict[str, LastVerdict]:
         """Return the last verdict on every dataset that has one, by tag."""
         tags = sorted(self._server.call("SMEMBERS", keys.INDEX_READY))
         answers = self._server.call_many([("HGETALL", keys.ready(tag)) for tag in tags])
@@ -38,5 +39,6 @@ class Readiness:
         return {tag: verdict for tag, verdict in verdicts.items() if verdict is not None}
 
 
-def _verdict(fields: Mapping[str, str]) -> dict[str, str] | None:
-    return {name: value for name, value in fields.items() if name != "v"} or None
+def _verdict(fields: Mapping[str, str]) -> LastVerdict | None:
+    known = {name: value for name, value in fields.items() if name != "v"}
+    return LastVerdict(known) if known else None

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from docgraph.api.datasets import Dataset
+from docgraph.domain.verdict import LastVerdict
 from ingestion_service.service import Svc
 
 router = APIRouter(tags=["datasets"])
@@ -19,14 +20,14 @@ def datasets(service: Svc) -> list[Dataset]:
     return [_row(row, verdicts.get(row["tag"])) for row in service.runtime.graph.datasets()]
 
 
-def _row(dataset: dict[str, Any], verdict: dict[str, str] | None) -> Dataset:
+def _row(dataset: dict[str, Any], verdict: LastVerdict | None) -> Dataset:
     return Dataset(
         tag=dataset["tag"],
         documents=dataset["documents"],
         sections=dataset["sections"],
         embedding_version=dataset["embedding_version"],
         building=dataset["building"],
-        ready=None if verdict is None else verdict.get("ready") == "true",
-        report=(verdict or {}).get("report") or None,
-        verdict=verdict,
+        ready=None if verdict is None else verdict.ready,
+        report=None if verdict is None else verdict.report or None,
+        verdict=None if verdict is None else dict(verdict.fields),
     )

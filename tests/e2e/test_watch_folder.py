@@ -65,7 +65,7 @@ def test_the_task_that_takes_a_dropped_file_starts_its_run_itself(drops: Drops) 
         token = airflow.post("/auth/token", json=login).json()["access_token"]
         path = f"/api/v2/dags/{INGEST_DAG}/dagRuns/{state.run_id}"
         run = airflow.get(path, headers={"Authorization": f"Bearer {token}"}).json()
-    assert run["note"] == "Started by watch_filesystem: these files were dropped."
+    assert run["note"] == "Started by watch_filesystem: its source has changed."
     assert run["conf"] == {"tag": drops.tag, "job_ids": [state.job.job_id]}
     assert is_ingest_run_id(state.run_id)
 

@@ -8,12 +8,18 @@ from itertools import groupby
 from pathlib import Path
 
 from docgraph_local.paths import repository
-from evaluation.formats import epub, html, man, openapi
+from evaluation.formats import epub, html, man, openapi, rst
 from evaluation.formats.measuring import Case, Score, measure
 
 Cases = Callable[[Path], Iterator[Case]]
 #: One line a format.
-SETS: dict[str, Cases] = {"html": html.cases, "epub": epub.cases, "man": man.cases, "openapi": openapi.cases}
+SETS: dict[str, Cases] = {
+    "html": html.cases,
+    "epub": epub.cases,
+    "man": man.cases,
+    "openapi": openapi.cases,
+    "rst": rst.cases,
+}
 _LEAST = {"headings": 0.98, "code": 0.98, "words": 0.97, "anchors": 0.97}
 _MOST_FRAME = 0.05
 _HEAD = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -49,6 +50,45 @@ def npm(package: str, version: str, folder: Path) -> Path:
         _run(package, ["tar", "--extract", "--gzip", "--file", str(archive)], target)
         archive.unlink()
     return target / "package"
+
+
+@cache
+def pypi(package: str, version: str, folder: Path) -> Path:
+    """Return the sources of a package of PyPI, unpacked below `folder`.
+
+    Raises:
+        PackageError: it can't be fetched or unpacked.
+    """
+    target = folder / "pypi" / f"{package}-{version}"
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command = [str(_environment("pip", folder) / "pip"), "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+    _run(package, [*command, f"{package}=={version}"], target.parent)
+    for archive in target.parent.glob(f"{package}-*.tar.gz"):
+        _run(package, ["tar", "--extract", "--gzip", "--file", str(archive)], target.parent)
+        archive.unlink()
+    return target
+
+
+def tool(requirement: str, program: str, arguments: list[str], folder: Path) -> None:
+    """Run a program of a package of PyPI, which is installed into an environment of its own below `folder`.
+
+    Raises:
+        PackageError: it can't be installed, or fails.
+    """
+    _run(requirement, [str(_environment(requirement, folder) / program), *arguments], folder)
+
+
+@cache
+def _environment(requirement: str, folder: Path) -> Path:
+    """Return the folder of programs of an environment in which a package is installed."""
+    target = folder / "environments" / requirement
+    if not (target / "ready").is_file():
+        _run(requirement, [sys.executable, "-m", "venv", "--clear", str(target)], folder)
+        _run(requirement, [str(target / "bin" / "pip"), "install", "--quiet", requirement], folder)
+        (target / "ready").touch()
+    return target / "bin"
 
 
 def _run(package: str, command: list[str], folder: Path) -> None:

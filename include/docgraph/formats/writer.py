@@ -131,6 +131,10 @@ class OutlineWriter:
         self._add(Block(start, end, partial(_code_anatomy, tuple(lines), tuple(offsets), start, end, opening, fence)))
         self._sections[-1].code.append(FoundCode(language.lower(), tuple(zip(offsets, lines, strict=True))))
 
+    def link(self, href: str) -> None:
+        """Record a link that shows no text of its own, such as a page in a table of contents that is named by its file."""
+        self._sections[-1].links.append(FoundLink(self._length, href, ""))
+
     def items(self, items: Sequence[Item]) -> None:
         """Add a list: one line an item, indented by its depth."""
         lines: list[str] = []

@@ -7,11 +7,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 
 from docgraph.domain.errors import ConfigurationError
-<<<<<<< HEAD
-from docgraph.formats import description, epub, html, man, markdown, notebook, office, plain_text
-=======
-from docgraph.formats import description, epub, html, man, markdown, notebook, plain_text, rst
->>>>>>> e8f54c6 (Read reStructuredText as Sphinx publishes it)
+from docgraph.formats import description, epub, html, man, markdown, notebook, office, plain_text, rst
 from docgraph.formats.base import Format
 
 ENTRY_POINT_GROUP = "docgraph.formats"

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import matplotlib as mpl
-
-mpl.use("svg")
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from evaluation.asking import SYSTEMS
 from evaluation.findings import ALL_JUDGED, MEASURES, Findings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: Colours that stay apart for colour-blind readers (Okabe, Ito 2008), in the order of the systems.
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#999999")
@@ -23,6 +21,9 @@ _PLOTTED = ("recall@1", "recall@5", "recall@10", "MRR@10", "nDCG@10")
 
 def write(folder: Path, findings: Findings, about: Mapping[str, object]) -> None:
     """Write `evaluation.json`, `evaluation.md`, `rankings.svg` and `confidence.svg` into the folder."""
+    # It takes a second to import, and only this function needs it.
+    import matplotlib as mpl
+
     folder.mkdir(parents=True, exist_ok=True)
     body = {"about": dict(about), **findings.as_json()}
     (folder / "evaluation.json").write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
@@ -65,7 +66,7 @@ def _table(systems: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 def _draw_rankings(path: Path, findings: Findings) -> None:
-    figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
+    figure, axes = _figure(7.2, 3.2)
     width = 0.8 / len(SYSTEMS)
     for number, (system, colour) in enumerate(zip(SYSTEMS, _COLOURS, strict=True)):
         figures = findings.tables[ALL_JUDGED][system]
@@ -80,7 +81,7 @@ def _draw_rankings(path: Path, findings: Findings) -> None:
 
 
 def _draw_confidence(path: Path, findings: Findings) -> None:
-    figure, axes = plt.subplots(figsize=(3.6, 3.4), layout="constrained")
+    figure, axes = _figure(3.6, 3.4)
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle=":")
     xs, ys = ([getattr(b, name) for b in findings.reliability] for name in ("confidence", "share"))
     axes.plot(xs, ys, color=_COLOURS[0], linewidth=1.2)
@@ -94,10 +95,16 @@ def _draw_confidence(path: Path, findings: Findings) -> None:
     _save(path, figure, axes)
 
 
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
 def _save(path: Path, figure: Figure, axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
 
 
 def comparison(rows: Sequence[tuple[str, Mapping[str, float]]]) -> str:

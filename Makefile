@@ -62,7 +62,7 @@ prove: setup ## Check the commit protocol: millions of interleavings (half an ho
 chaos: setup-tests ## Kill every process at every named place of a run (about an hour)
 	@$(PYTHON_IN_VENV) -m pytest tests/chaos -m "matrix or not matrix"
 
-bench: up ## Seed 50,000 made-up sections and measure how fast they are searched and compared (minutes)
+bench: up ## Seed 50,000 synthetic sections and measure how fast they are searched and compared (minutes)
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/seed_synthetic.py --tag bench --once
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/bench_search.py --tag bench --http --p50 60 --p95 150
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/bench_verify.py --tag bench --seconds 30 --growth 40

@@ -11,15 +11,15 @@ from docgraph.airflow import tasks
 from docgraph.airflow.assets import READY
 
 DOC = """
-### Compare everything, mend what differs, judge anew
+### Compare everything, repair what differs, judge anew
 
 Each ingestion run compares what it touched. Once a day `audit` compares each dataset in full: every section and vector by
-id, every vector and every text by hash. What differs is mended; vectors that abandoned attempts left staged are collected.
+id, every vector and every text by hash. What differs is repaired; vectors that abandoned attempts left staged are collected.
 Then the dataset gets a new verdict and a report without jobs. Where it is ready and in order, its asset
 `docgraph://TAG/ready` gets an event.
 
 It keeps to the commit protocol, so it may run while documents are being ingested, and clearing it is safe. It fails when
-something could not be mended or the dataset is not ready: the report, and `ingestctl verify --tag TAG`, say what it is.
+something could not be repaired or the dataset is not ready: the report, and `ingestctl verify --tag TAG`, say what it is.
 
 `remove_expired` removes what `retention` in `config/ingest.yaml` no longer keeps: old jobs, artifacts, snapshots, reports, tombstones.
 """
@@ -47,7 +47,7 @@ def audit_datasets() -> None:
         # Two comparisons at once would only halve each other's speed.
         max_active_tis_per_dagrun=1,
         outlets=[READY],
-        doc_md="Compares one dataset in full, mends it, publishes the verdict, and announces the dataset if it is ready.",
+        doc_md="Compares one dataset in full, repairs it, publishes the verdict, and announces the dataset if it is ready.",
     )
     def audit(tag: str) -> dict[str, Any]:
         return tasks.audit(tag)

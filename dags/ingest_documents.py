@@ -1,4 +1,4 @@
-"""The DAG that works off jobs: claim → a mapped group of the six stages → report → conclude."""
+"""The DAG that processes queued jobs: claim → a mapped group of the six stages → report → conclude."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PARAMS = {
         type=["null", "array"],
         items={"type": "string"},
         title="Jobs",
-        description="Ids of the jobs to work off, one a line; empty: everything that is queued for the dataset",
+        description="Ids of the jobs to process, one a line; empty: everything that is queued for the dataset",
     ),
 }
 STAGE_POOLS = {"embed": "embed", "vector_upsert": "stores", "reconcile": "stores"}

@@ -15,7 +15,7 @@ DOC = """
 The dataset keeps its embedding version, and its readers, until the new one is complete and tried. `begin` lets every commit go to
 both versions from now on. `backfill` brings the sections that were there before, a batch of documents an index; each batch of texts is
 durable, so that a killed task loses that one at most. `complete` compares the new version with the graph in full, vectors by hash,
-mends what differs, puts probes through the real retrieval, and only then gives the version to readers, in one transaction. The points of
+repairs what differs, puts probes through the real retrieval, and only then gives the version to readers, in one transaction. The points of
 the old one stay until `ingestctl retire-embeddings`.
 
 It needs a server of each version: `DOCGRAPH_EMBEDDINGS_URL` and `DOCGRAPH_SECOND_EMBEDDINGS_URL`. Started by `ingestctl reembed

@@ -21,17 +21,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 
 TokenIds = list[int]
 Vectors = NDArray[np.float32]
 
 
-class BatcherClosedError(WorldError):
+class BatcherClosedError(InfrastructureError):
     """The embedder is shutting down; ask again in some seconds."""
 
 
-class QueueFullError(WorldError):
+class QueueFullError(InfrastructureError):
     """Too many texts wait for the embedder already; ask again in some seconds."""
 
 

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import STAGES, JobStatus, Operation
 from docgraph.formats import parse
@@ -56,7 +56,7 @@ def ingest(
     """Make the dataset hold exactly these documents, and check that it does.
 
     Raises:
-        WorldError: a store can't be reached, or the dataset is not what it should be afterwards.
+        InfrastructureError: a store can't be reached, or the dataset is not what it should be afterwards.
     """
     graph = runtime.graph
     graph.ensure_schema()
@@ -78,7 +78,7 @@ def ingest(
         )
     counts = graph.counts(TAG)
     if (counts["documents"], counts["sections"]) != (len(documents), total):
-        raise WorldError(
+        raise InfrastructureError(
             f"The dataset {TAG} holds {counts['sections']:,} sections of {counts['documents']:,} documents instead of "
             f"{total:,} of {len(documents):,}; remove the evaluation's stack (make eval CLEAN=1) and run it again."
         )
@@ -93,4 +93,4 @@ def _run(runtime: Runtime, news: Sequence[NewJob]) -> None:
             pipeline.run_stage(runtime, stage, run_id, batch)
     for state in runtime.state.jobs.get_many(ids):
         if state.status is not JobStatus.COMPLETED:
-            raise WorldError(f"{state.job.source_uri} was not ingested: {state.error or state.status}")
+            raise InfrastructureError(f"{state.job.source_uri} was not ingested: {state.error or state.status}")

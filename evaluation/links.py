@@ -17,7 +17,7 @@ from docgraph.domain.content_types import content_type_of
 from docgraph.domain.documents import Link, ParsedDocument
 from docgraph.domain.errors import DocumentError
 from docgraph.domain.identity import document_id, uri_for_path
-from docgraph.domain.routes import Page, Site, is_on, is_to_page, meant, name_of, route_of, wanted
+from docgraph.domain.site_routes import Page, Site, is_on, is_to_page, meant, name_of, route_of, wanted
 from docgraph.formats import parse
 from docgraph_local.paths import repository
 from evaluation.formats.packages import npm

@@ -1,7 +1,7 @@
 """The sidecar's runtime: its graph store is handed out only while Neo4j answers a probe.
 
 Neo4j's driver retries for half a minute. A task may wait that long; a request may not, nor may a few of them hold all
-threads while everybody else waits for one. Everything else is `docgraph.runtime.connections`'s.
+threads while all others wait for one. Everything else is `docgraph.runtime.connections`'s.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fill a dataset with made-up documents through the stores, without parsing or embedding: to measure at size.
+"""Fill a dataset with synthetic documents through the stores, without parsing or embedding: to measure at size.
 
     DOCGRAPH_HOME=… .venv/bin/python scripts/seed_synthetic.py --tag big --documents 500 --sections 100
 
@@ -31,9 +31,9 @@ POINTS_AT_ONCE = 500
 def seed_document(
     runtime: Runtime, version: EmbeddingVersion, tag: str, source_uri: str, sections: int, *, words: int = 60
 ) -> str:
-    """Stage and commit one made-up document, as the first attempt at it; returns its id."""
+    """Stage and commit one synthetic document, as the first attempt at it; returns its id."""
     document = document_id(tag, source_uri)
-    chance = random.Random(document)  # noqa: S311 - made-up text, no secret
+    chance = random.Random(document)  # noqa: S311 - synthetic text, no secret
     rows = [_row(document, number, " ".join(chance.choices(WORDS, k=words))) for number in range(sections)]
     fence = runtime.state.jobs.next_fence(document, runtime.graph.committed(document).fence)
     vectors = np.random.default_rng(chance.getrandbits(64)).standard_normal((sections, version.dimensions))

@@ -16,9 +16,9 @@ from docgraph.domain.errors import (
     DocumentTooLargeError,
     EmbeddingVersionError,
     IllegalTransitionError,
+    InfrastructureError,
     JobNotFoundError,
     ReadConflictError,
-    WorldError,
 )
 from docgraph.readiness.report import ReportNotFoundError
 from docgraph.retrieval import QueryError, UnknownDatasetError
@@ -39,7 +39,7 @@ _STATUS: tuple[tuple[type[DocgraphError], int, str], ...] = (
     (DocumentTooLargeError, 413, DocumentTooLargeError.code),
     (DocumentError, 422, ""),
     (ReadConflictError, 503, "read_conflict"),
-    (WorldError, 503, "store_unavailable"),
+    (InfrastructureError, 503, "store_unavailable"),
     (ConfigurationError, 500, "configuration"),
 )
 

@@ -1,4 +1,4 @@
-"""The MCP tools: what an agent can ask. Each is thin: it calls the same retrieval as every other door.
+"""The MCP tools: what an agent can ask. Each is thin: it calls the same retrieval as every other adapter.
 
 Tools are plain functions, so the SDK runs them in worker threads: no store call blocks the event loop. What goes wrong is a
 tool error whose text says what to do, so that the model can go on; only a fault of ours is an internal error.

@@ -1,6 +1,6 @@
 """The dispatcher: starts runs for jobs that nobody has claimed, and takes in what other programs put into the stream.
 
-A job is left alone while a run that names it is queued or running in Airflow, whoever triggered that run. Nothing is lost
+A job is left alone while a run that names it is queued or running in Airflow, whichever process triggered that run. Nothing is lost
 when Airflow is down: the entries stay in the stream and are looked at again.
 """
 
@@ -58,7 +58,7 @@ class Dispatcher:
         """Look at what waits unclaimed and do what is due.
 
         Raises:
-            WorldError: Redis or Airflow can't be reached; the next round does it.
+            InfrastructureError: Redis or Airflow can't be reached; the next round does it.
             ConfigurationError: Airflow refuses the user.
         """
         settings = self._runtime.config.dispatch

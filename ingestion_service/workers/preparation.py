@@ -20,7 +20,7 @@ class Preparation:
         """Make schema and collection; a store that isn't up yet is asked again at the next round.
 
         Raises:
-            WorldError: a store or the embedder does not answer.
+            InfrastructureError: a store or the embedder does not answer.
         """
         if self._done:
             return

@@ -2,7 +2,7 @@
 
 It never touches a job while its run is queued or running, and nothing at all while Airflow can't be asked. A run has to be
 seen dead in two rounds some seconds apart before its jobs are taken from it. A run that ended all its jobs but not its report
-(marked failed while it wrote it, or a store was away for too long) gets the report from here.
+(marked failed while it wrote it, or a store was unavailable for too long) gets the report from here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 from docgraph.domain.jobs import JobState
 from docgraph.ingest.airflow_api import AirflowApi
 from docgraph.ingest.launcher import INGEST_DAG, LIVE_RUN_STATES, is_ingest_run_id
@@ -46,7 +46,7 @@ class Reaper:
         """Look at every run that holds live jobs or owes a report, and do what those that are gone have left undone.
 
         Raises:
-            WorldError: Redis or Airflow can't be reached; nothing was concluded from that.
+            InfrastructureError: Redis or Airflow can't be reached; nothing was concluded from that.
         """
         live = self._runtime.state.jobs.runs_with_live_jobs()
         ended = self._runtime.state.jobs.unreported_runs(_NEWEST)
@@ -76,7 +76,7 @@ class Reaper:
 
     def _report_late(self, run_id: str, tag: str, ending: str) -> None:
         if ending == _GONE and not is_ingest_run_id(run_id):
-            # Never a run of Airflow: somebody called the pipeline in another way, and owes nobody a report.
+            # Never a run of Airflow: the pipeline was called in another way, and no report is owed.
             self._strangers.add(run_id)
             return
         _log.warning("Run %s %s without a report; it is written now.", run_id, ending)
@@ -104,7 +104,7 @@ class Reaper:
     def _report(self, run_id: str, tag: str) -> None:
         try:
             published = publishing.publish(self._runtime, run_id, tag)
-        except WorldError as error:
+        except InfrastructureError as error:
             # It is tried again: the jobs stay without a report.
             _log.error("No report on run %s: %s", run_id, error)
         else:

@@ -13,7 +13,7 @@ import boto3
 import numpy as np
 import pytest
 
-from docgraph.domain.errors import ConfigurationError, DocumentTooLargeError, StoreUnavailableError, WorldError
+from docgraph.domain.errors import ConfigurationError, DocumentTooLargeError, InfrastructureError, StoreUnavailableError
 from docgraph.readiness.report import find_report, list_reports, read_report, remove_reports, write_report
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import AwsAccess, Settings, project_root
@@ -98,7 +98,9 @@ def test_what_others_put_below_the_prefix_is_left_alone(s3_place: Place) -> None
 
 def test_a_bucket_that_is_not_there_is_named_with_what_to_do(s3_server: Place) -> None:
     _, access = s3_server
-    with pytest.raises(WorldError, match=r"Can't write s3://no-such-bucket/p/key: NoSuchBucket.*DOCGRAPH_BLOBS_URL"):
+    with pytest.raises(
+        InfrastructureError, match=r"Can't write s3://no-such-bucket/p/key: NoSuchBucket.*DOCGRAPH_BLOBS_URL"
+    ):
         S3Blobs("s3://no-such-bucket/p", access).put("key", b"x")
 
 

@@ -16,7 +16,7 @@ from docgraph.domain import identity
 from docgraph.domain.commit import CommitRequest, LinkRow, SectionRow
 from docgraph.domain.errors import ReadConflictError
 from docgraph.domain.protocol import Attempt, CommitDecision
-from docgraph.domain.routes import LinkCounts, LinkKind, Site
+from docgraph.domain.site_routes import LinkCounts, LinkKind, Site
 from docgraph.retrieval.validated import Candidate, Candidates, Hit, ValidatedRead, validated_read
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph import GraphStore

@@ -1,7 +1,8 @@
 """`ingestctl explain` on the whole running stack: each kind of missing link is made for real, and has to be named.
 
 Documents come in through the watch folder and Airflow; most links are then broken behind docgraph's back, each of a document of
-its own. What needs a store that is away, a stage that stands still or a verdict of its own, is in `tests/integration/test_explain.py`.
+its own. What needs a store that is unavailable, a stage that stands still or a verdict of its own is in
+`tests/integration/test_explain.py`.
 """
 
 from __future__ import annotations

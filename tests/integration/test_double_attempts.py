@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from docgraph.domain.documents import EmbeddingVersion
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import STAGES, JobState, JobStatus
 from docgraph.ingest import pipeline
@@ -48,7 +48,7 @@ def _until_done(runtime: Runtime, stage: str, run_id: str, batch: list[str]) -> 
     for left in reversed(range(REPETITIONS)):
         try:
             pipeline.run_stage(runtime, stage, run_id, batch)
-        except WorldError:
+        except InfrastructureError:
             if not left:
                 raise
         else:

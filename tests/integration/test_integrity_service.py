@@ -1,4 +1,4 @@
-"""`ingestctl verify` and `repair` through the sidecar on the real stores, as far as no run is needed: Airflow is away here."""
+"""`ingestctl verify` and `repair` through the sidecar on the real stores, as far as no run is needed: Airflow is unavailable here."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_needs_a_run_ends_with_3_without_airflow_and_leaves_nothing_behind(
         (["repair", "--tag", "nobody-has-this"], 4, "nobody-has-this"),
         (["verify", "absent.md"], 4, "absent.md"),
     ],
-    ids=["nothing", "all-and-tag", "unknown-dataset", "unknown-dataset-to-mend", "unknown-document"],
+    ids=["nothing", "all-and-tag", "unknown-dataset", "unknown-dataset-to-repair", "unknown-document"],
 )
 def test_what_is_wrong_with_the_request_has_a_code_of_its_own(
     service: Sidecar, arguments: list[str], code: int, word: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docgraph.domain.routes import Site
+from docgraph.domain.site_routes import Site
 from docgraph.readiness import publishing
 from docgraph.readiness.report import read_report
 from docgraph.retrieval.search import search

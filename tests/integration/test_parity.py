@@ -1,4 +1,4 @@
-"""Sabotage on the real stores: each kind of damage is found by its name, makes the dataset not ready, and is mended."""
+"""Sabotage on the real stores: each kind of damage is found by its name, makes the dataset not ready, and is repaired."""
 
 from __future__ import annotations
 
@@ -361,7 +361,7 @@ def test_a_repair_beside_writers_loses_nothing(dataset: Dataset) -> None:
             assert state.status is JobStatus.COMPLETED, state.error
             yield
 
-    def mending() -> Iterator[None]:
+    def repairing() -> Iterator[None]:
         while not stop.is_set():
             _garbage(dataset, dataset.document("install"), fence=1)
             auditing.repair(dataset.runtime, dataset.tag)
@@ -381,7 +381,7 @@ def test_a_repair_beside_writers_loses_nothing(dataset: Dataset) -> None:
     threads = [
         threading.Thread(target=loop, args=("writes", lambda name=name: writing(name))) for name in DOCUMENTS[:2]
     ]
-    threads.append(threading.Thread(target=loop, args=("repairs", mending)))
+    threads.append(threading.Thread(target=loop, args=("repairs", repairing)))
     for thread in threads:
         thread.start()
     # As long as it takes on a busy machine to have met often enough.

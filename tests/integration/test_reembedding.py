@@ -23,9 +23,9 @@ from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import (
     DatasetVersionsError,
     EmbeddingVersionError,
+    InfrastructureError,
     ReadConflictError,
     ReembeddingRefusedError,
-    WorldError,
 )
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import STAGES, JobStatus
@@ -314,7 +314,7 @@ def test_an_attempt_that_began_before_the_version_was_built_cannot_commit_withou
     monkeypatch.setenv(failpoints.VARIABLE, "reconcile.after_commit=error")
     failpoints.forget_passes()
     (state,) = dataset.runtime.state.jobs.jobs_of_run(run_id)
-    with pytest.raises(WorldError, match="Failpoint"):
+    with pytest.raises(InfrastructureError, match="Failpoint"):
         pipeline.run_stage(dataset.runtime, "reconcile", run_id, [state.job.job_id])
     monkeypatch.delenv(failpoints.VARIABLE)
     assert len(dataset.live() - before) == 2
@@ -334,7 +334,7 @@ def test_a_version_that_does_not_equal_the_graph_is_refused_and_readers_keep_the
         reembedding.reembed(dataset.runtime, dataset.tag)
     assert dataset.versions == DatasetVersions(old, new)
     assert (reembedding.status(dataset.runtime, dataset.tag)["progress"] or {})["error"]
-    # Mended, it moves; sections that the repair adds are staged in both versions.
+    # RepairedDocument, it moves; sections that the repair adds are staged in both versions.
     auditing.repair(dataset.runtime, dataset.tag)
     assert reembedding.reembed(dataset.runtime, dataset.tag).version == new
 
@@ -438,7 +438,7 @@ def test_the_command_line_shows_a_move_refuses_what_would_hurt_and_retires_what_
         assert f"ingestctl retire-embeddings {old} --tag={dataset.tag}" in shown
         with service.client() as client:
             embedding = client.get("/ready", params={"tag": dataset.tag}).json()["embedding"]
-            # Airflow is away, and everything can be read all the same.
+            # Airflow is unavailable, and everything can be read all the same.
             assert embedding == {"version": new, "served": True, "error": None}
             found = client.get("/v1/search", params={"q": QUESTION, "tag": dataset.tag}).json()
             assert "install.7" in found["evidence"][0]["snippet"]

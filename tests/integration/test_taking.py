@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 import pytest
 
 from docgraph.domain.documents import EmbeddingVersion
-from docgraph.domain.errors import DocumentError, WorldError
+from docgraph.domain.errors import DocumentError, InfrastructureError
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import JobStatus, Operation
 from docgraph.ingest.taking import take
@@ -57,14 +57,14 @@ class Stumbling(MemorySource):
         super().settle(change)
         if not hasattr(self, "_stumbled"):
             self._stumbled = True
-            raise WorldError("the source is unavailable")
+            raise InfrastructureError("the source is unavailable")
 
 
 @pytest.mark.task("6.2")
 def test_what_was_not_settled_makes_the_same_job_again(runtime: Runtime, tag: str) -> None:
     source = Stumbling(tag, tag)
     one, two = source.put("one.md", b"# One\n\nFirst.\n"), source.put("two.md", b"# Two\n\nSecond.\n")
-    with pytest.raises(WorldError, match="unavailable"):
+    with pytest.raises(InfrastructureError, match="unavailable"):
         take(runtime, source)
     jobs = take(runtime, source)[tag]
     found = runtime.state.jobs.find(tag=tag)

@@ -1,4 +1,4 @@
-"""The verdict on 5,000 sections: whatever is damaged makes the dataset not ready, by name, until it is mended; nothing else does."""
+"""The verdict on 5,000 sections: whatever is damaged makes the dataset not ready, by name, until it is repaired; nothing else does."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Dataset:
         return run(runtime or self.runtime, self.tag, documents or {"guide": GUIDE})
 
     def audit(self) -> dict[str, Any]:
-        """Return the report of a full comparison, vectors included, that mends nothing."""
+        """Return the report of a full comparison, vectors included, that repairs nothing."""
         verification = auditing.verify(self.runtime, self.tag, with_vectors=True)
         _, report_id = audit_report.publish_audit(
             self.runtime, self.tag, verification.comparison, run_id="test", dag_id="", seconds=0.0
@@ -310,7 +310,7 @@ def test_constant_vectors_are_named_while_they_are_made_and_as_long_as_they_are_
 ) -> None:
     report = dataset.run(broken_runtime, constant=GUIDE.replace("Guide", "Constant"))
     assert "embedder_broken" in codes(report)
-    # The embedder is mended; what it made is still there, and its hashes are sound.
+    # The embedder is repaired; what it made is still there, and its hashes are sound.
     report = dataset.run()
     assert codes(report)[0] == "mismatched"
     assert set(report["drift"]["mismatched"]) == set(dataset.generation("constant"))

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from docgraph.domain.errors import ConfigurationError
-from docgraph.domain.routes import Site
+from docgraph.domain.site_routes import Site
 from docgraph.runtime.config import IngestConfig
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import OPTION_SECTIONS, Settings

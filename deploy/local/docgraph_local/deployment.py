@@ -1,4 +1,4 @@
-"""What one local stack is: its settings, its secrets, and which servers somebody else runs.
+"""What one local stack is: its settings, its secrets, and which servers are run elsewhere.
 
 Decides and remembers; starts nothing. Secrets are generated once a home (`secrets.json`), `.env` is derived from them at
 every `up`, with lines that a person added kept.
@@ -67,7 +67,7 @@ class Secrets:
         """Read the secrets of a home; None when none were generated yet.
 
         Raises:
-            ConfigurationError: the file is damaged; guessing new secrets would lock everybody out of the data.
+            ConfigurationError: the file is damaged; guessing new secrets would lock all users out of the data.
         """
         if not path.is_file():
             return None

@@ -18,7 +18,7 @@ STORE_GRACE_SECONDS = 30.0
 
 
 def find(stack_id: str, recorded: Mapping[int, float] | None = None) -> list[psutil.Process]:
-    """Return the living processes of the stack, whoever their parent is; never the calling process.
+    """Return the living processes of the stack, whatever their parent is; never the calling process.
 
     `recorded` maps pid to create time (seconds since the epoch) for processes whose environment can't be read.
     """
@@ -65,7 +65,7 @@ def _environment(pid: int) -> list[bytes]:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
-        # It has just ended, or belongs to somebody else.
+        # It has just ended, or belongs to another user.
         return []
 
 

@@ -69,7 +69,7 @@ class Program:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: Path = Path("/")
-    #: What comes from the shell of whoever started the stack; a difference there alone is no reason to restart.
+    #: What comes from the shell that started the stack; a difference there alone is no reason to restart.
     inherited: Mapping[str, str] = field(default_factory=dict)
     #: Programs that have to be ready before this one is started.
     needs: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Program:
 
 
 def programs(deployment: Deployment, services: Iterable[str]) -> tuple[Program, ...]:
-    """Describe the programs of `services` (names of `SERVICES`), less the stores that somebody else runs."""
+    """Describe the programs of `services` (names of `SERVICES`), less the stores that are run elsewhere."""
     wanted = [name for name in SERVICES if name in set(services) and name not in deployment.external]
     makers = {
         "redis": _redis,

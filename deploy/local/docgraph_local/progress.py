@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 
 
-class StackError(WorldError):
+class StackError(InfrastructureError):
     """The local stack could not do what was asked; the message names the service and its log."""
 
 

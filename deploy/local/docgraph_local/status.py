@@ -38,7 +38,7 @@ def describe(program: Program, deployment: Deployment, state: ProcessState | Non
 
 
 def describe_external(store: str, deployment: Deployment) -> ProgramStatus:
-    """Return the state of a server that somebody else runs."""
+    """Return the state of a server that is run elsewhere."""
     reason = readiness.check(store, deployment, None)
     address = _addresses(deployment)[store]
     return ProgramStatus(store, store, "external", None, None, address, reason is None, reason or "")

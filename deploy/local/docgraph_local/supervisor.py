@@ -21,7 +21,7 @@ from typing import Any, cast
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 from docgraph_local.paths import Paths, write_private
 from docgraph_local.programs import Program
 
@@ -31,7 +31,7 @@ FAILED = frozenset({"FATAL", "UNKNOWN"})
 _NO_SUCH_PROGRAM, _ALREADY_STARTED, _NOT_RUNNING = 10, 60, 70
 
 
-class SupervisorError(WorldError):
+class SupervisorError(InfrastructureError):
     """The supervisor did not start or does not answer; read logs/supervisord.log, then `make down` and `make up`."""
 
 
@@ -59,7 +59,7 @@ class Supervisor:
         try:
             pid = int(self._paths.supervisor_pid.read_text())
             process = psutil.Process(pid)
-            # A number may have been given to somebody else since: only a supervisord with our configuration counts.
+            # A number may have been given to another process since: only a supervisord with our configuration counts.
             if str(self._paths.supervisor_config) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
                 return pid
         except (OSError, ValueError, psutil.Error):

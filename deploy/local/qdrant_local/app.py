@@ -39,7 +39,7 @@ def create_app(store: Store, api_key: str | None = None) -> Starlette:
 
     Args:
         store: The data.
-        api_key: What clients must send as `api-key` or bearer token; None lets everybody in.
+        api_key: What clients must send as `api-key` or bearer token; None lets every client in.
     """
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
 """One collection over one shard of the engine: apply writes in order, answer reads, describe itself.
 
 Every call into the engine holds the interpreter lock, so threads would gain nothing: they are made on the event
-loop, one after the other. That makes each operation, a conditional upsert included, atomic for everybody else.
+loop, one after the other. That makes each operation, a conditional upsert included, atomic for all others.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Collection:
         self.settings = settings
         self.sizes = {name: vector.size for name, vector in vector_params(settings).items()}
         self.log = WriteAheadLog(folder)
-        #: Held by whoever needs the shard to stand still; writers take it for each request.
+        #: Held by what needs the shard to stand still; writers take it for each request.
         self.writing = asyncio.Lock()
         self.rebuilding = False
         self.removed = False

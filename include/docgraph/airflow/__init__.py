@@ -1,1 +1,1 @@
-"""The only room that imports Airflow: tasks as thin callables, triggers, retry policy, links."""
+"""The only package that imports Airflow: tasks as thin callables, triggers, retry policy, links."""

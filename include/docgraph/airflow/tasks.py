@@ -1,4 +1,4 @@
-"""What the DAGs' tasks call: open a runtime, run one function of `docgraph.ingest.pipeline`, close it.
+"""What the DAGs' tasks call: open a runtime, call one function of a package below, close it.
 
 Each call lives in a task process of its own; XCom carries job ids only.
 """
@@ -22,22 +22,21 @@ from docgraph.domain.jobs import JobState
 from docgraph.domain.verdict import ReasonCode
 from docgraph.ingest import pipeline, taking
 from docgraph.ingest.launcher import RunLauncher
-from docgraph.readiness import audit as auditing
 from docgraph.readiness import operations, publishing, retention
-from docgraph.reembed import backfilling
-from docgraph.reembed import moving as reembedding
+from docgraph.readiness.audit import audit as audit_dataset
+from docgraph.reembed import backfilling, moving
 from docgraph.runtime.config import SourceConfig
 from docgraph.sources.registry import source_of
 from docgraph.state import OperationKind
 
 logger = logging.getLogger(__name__)
-#: The world's errors are tried again soon; what no repetition can mend fails at once.
+#: Infrastructure errors are retried soon; what no retry can fix fails at once.
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(
             exception="docgraph.domain.errors.ConfigurationError",
             action=RetryAction.FAIL,
-            reason="mend the configuration",
+            reason="fix the configuration",
         ),
         RetryRule(
             exception="docgraph.domain.errors.DatasetVersionsError", action=RetryAction.FAIL, reason="it was given up"
@@ -113,15 +112,15 @@ def list_datasets() -> list[str]:
 
 
 def audit(tag: str) -> dict[str, Any]:
-    """Compare one dataset in full, mend it, publish the verdict, and announce the dataset where it is ready and in order.
+    """Compare one dataset in full, repair it, publish the verdict, and announce the dataset where it is ready and in order.
 
     Raises:
-        ReportedFailure: something is left that could not be mended, or the dataset is not ready; the report says what.
+        ReportedFailure: something is left that could not be repaired, or the dataset is not ready; the report says what.
     """
     context = get_current_context()
     context["tag"] = tag  # type: ignore[typeddict-unknown-key]
     with connections.runtime() as runtime:
-        repaired = auditing.audit(runtime, tag, str(context["run_id"]))
+        repaired = audit_dataset(runtime, tag, str(context["run_id"]))
         # A dataset whose documents were all deleted is not ready, but nobody has to look at it every day.
         against = [reason.code for reason in repaired.verdict.reasons if reason.code is not ReasonCode.NO_DOCUMENTS]
         if against or not repaired.after.is_equal:
@@ -165,7 +164,7 @@ def finish_operation(run_id: str) -> None:
 def begin_reembedding(params: dict[str, Any], run_id: str) -> str:
     """Let commits go to the new version too; returns its name."""
     with connections.runtime() as runtime:
-        return reembedding.begin(runtime, params["tag"], params.get("to"), run_id=run_id)
+        return moving.begin(runtime, params["tag"], params.get("to"), run_id=run_id)
 
 
 def plan_backfill(tag: str) -> list[list[str]]:
@@ -188,7 +187,7 @@ def complete_reembedding(tag: str, version: str, run_id: str) -> dict[str, Any]:
     """
     with connections.runtime() as runtime:
         try:
-            moved = reembedding.complete(runtime, tag, version, run_id=run_id)
+            moved = moving.complete(runtime, tag, version, run_id=run_id)
         except ReembeddingRefusedError as error:
             raise ReportedFailure(str(error)) from error
         assets.announce(runtime.reports, moved.report)

@@ -1,4 +1,4 @@
-"""The answer to a question: `answer_json`."""
+"""The answer of `GET /v1/search`: its models. The route is in `ingestion_service/http/routes`, the work in `docgraph.retrieval`."""
 
 from __future__ import annotations
 

@@ -42,11 +42,11 @@ def explain(
     """
     for address in addresses:
         if ":" not in address:
-            raise QueryError(f"{address!r} is no address; give one with a scheme, such as upload:///guide.md.")
+            raise QueryError(f"{address!r} is not a valid address; give one with a scheme, such as upload:///guide.md.")
     if not addresses:
         raise QueryError("No address is given; name one, such as uri=upload:///guide.md.")
     if tag is not None and not is_tag(tag):
-        raise QueryError(f"{tag!r} is no tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit.")
+        raise QueryError(f"{tag!r} is not a valid tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit.")
     uris = list(dict.fromkeys(canonical_source_uri(address) for address in addresses))
     try:
         candidates = [(each, uri) for uri in uris for each in ([tag] if tag else _tags_for(runtime, uri))]
@@ -121,7 +121,7 @@ def _trouble(name: str, error: DocgraphError) -> tuple[str, str, str]:
     return (
         code,
         str(error),
-        f"Start what is away (`make up`, `make status`), then ask again; the link {name!r} was not reached.",
+        f"Start what is unavailable (`make up`, `make status`), then ask again; the link {name!r} was not reached.",
     )
 
 

@@ -42,7 +42,7 @@ def fulltext(case: Case) -> tuple[str, str]:
     raise BrokenError(
         "not_in_fulltext",
         f"Neo4j's full-text index does not return it for its own words ({tried}).",
-        f"The index is damaged: `ingestctl repair --tag {case.tag}` mends it.",
+        f"The index is damaged: `ingestctl repair --tag {case.tag}` repairs it.",
     )
 
 

@@ -120,7 +120,7 @@ def stages(case: Case) -> tuple[str, str]:
     stage = job.stage or "the first stage"
     if job.status is JobStatus.FAILED:
         advice = (
-            "Mend the document and send it again"
+            "Fix the document and send it again"
             if job.error_code not in {"", "run_lost"}
             else "See the run in Airflow's UI"
         )

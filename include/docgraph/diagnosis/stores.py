@@ -46,7 +46,7 @@ def graph(case: Case) -> tuple[str, str]:
         raise BrokenError(
             "sections_missing",
             f"{len(lost)} of {len(case.committed.generation)} sections of the committed generation are not in Neo4j (first: {lost[0]}).",
-            f"`ingestctl repair --tag {case.tag}` mends the graph.",
+            f"`ingestctl repair --tag {case.tag}` repairs the graph.",
         )
     return "sections_there", f"All {len(nodes)} sections are in Neo4j."
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from docgraph.domain.documents import Committed
 from docgraph.domain.protocol import Attempt, CommitDecision
-from docgraph.domain.routes import LinkKind
+from docgraph.domain.site_routes import LinkKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class CommitRequest:
     rows: Sequence[SectionRow]
     #: id → (kind, name), for every entity that the rows speak of.
     entities: Mapping[str, tuple[str, str]]
-    #: title, content_type, front_matter (JSON), levels, starts, ends, anchors.
+    #: title, content_type, front_matter (JSON), levels, starts, ends, anchors, wheres.
     properties: Mapping[str, object]
     deleted: bool = False
     #: Names of the embedding versions in which the sections that the generation gains were staged.

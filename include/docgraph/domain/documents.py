@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from docgraph.domain.routes import LinkKind
+from docgraph.domain.site_routes import LinkKind
 
-#: Every collection in the vector store that is docgraph's begins so.
+#: Every collection in the vector store that is docgraph's begins with this.
 COLLECTION_PREFIX = "docgraph_"
 
 

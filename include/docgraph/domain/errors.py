@@ -1,6 +1,6 @@
 """The errors that docgraph raises on purpose; each docstring is the sentence a person reads.
 
-An error is either *of the document* (recorded with it, never retried, the others go on) or *of the world*
+An error is either *of the document* (recorded with it, never retried, the others go on) or one of the *infrastructure*
 (a store is down: raised, and Airflow retries with back-off). No other module decides that question.
 """
 
@@ -16,7 +16,7 @@ class DocgraphError(Exception):
 
 
 class DocumentError(DocgraphError):
-    """This document can't be ingested as it is; mend the document and drop it again."""
+    """This document can't be ingested as it is; fix the document and drop it again."""
 
     #: Short machine-readable name of the reason, stored with the job.
     code = "document_error"
@@ -64,23 +64,23 @@ class SnapshotMissingError(DocumentError):
     code = "snapshot_missing"
 
 
-class WorldError(DocgraphError):
-    """A service that docgraph needs did not do its part; it is retried, then look at that service's log."""
+class InfrastructureError(DocgraphError):
+    """A service that docgraph needs did not do its part: the work is retried; if that does not help, look at that service's log."""
 
 
-class StoreUnavailableError(WorldError):
+class StoreUnavailableError(InfrastructureError):
     """A store can't be reached; check `make status` and the address in the settings."""
 
 
-class ArtifactDamagedError(WorldError):
+class ArtifactDamagedError(InfrastructureError):
     """An artifact's checksum does not match its content; it is computed again."""
 
 
-class StaleAttemptError(WorldError):
+class StaleAttemptError(InfrastructureError):
     """A newer attempt at this document has taken over; this attempt ends without a change."""
 
 
-class EmbeddingVersionError(WorldError):
+class EmbeddingVersionError(InfrastructureError):
     """The dataset's embedding version is not the one that the embeddings server makes."""
 
 
@@ -92,7 +92,7 @@ class ReembeddingRefusedError(DocgraphError):
     """The new embedding version is not fit to be read; the dataset keeps its own."""
 
 
-class ReadConflictError(WorldError):
+class ReadConflictError(InfrastructureError):
     """The documents kept changing while they were read; ask again."""
 
 

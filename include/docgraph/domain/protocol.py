@@ -85,7 +85,7 @@ def is_staged_everywhere(wanted: Collection[str], staged: Collection[str], added
     """Whether a commit may add sections: their points are staged in every embedding version that the dataset wants now.
 
     Read under the Dataset's lock, which every change of its versions takes too. Sections that stay are not asked for: from the
-    moment that a version is built, whoever builds it brings their points (`docgraph.reembed.moving`).
+    moment that a version is built, the process that builds it brings their points (`docgraph.reembed.moving`).
     """
     return not added or set(wanted) <= set(staged)
 

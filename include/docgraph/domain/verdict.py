@@ -31,7 +31,7 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason against readiness: a sentence with its figures, and the command that mends it."""
+    """One reason against readiness: a sentence with its figures, and the command that repairs it."""
 
     code: ReasonCode
     message: str

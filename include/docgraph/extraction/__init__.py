@@ -105,7 +105,7 @@ def _findings(view: DocumentView, rules: Iterable[Extractor], source_uri: str) -
             found = list(rule.find(view))
         except Exception as error:
             raise DocumentError(
-                f"{source_uri}: the extraction rule {rule.name!r} failed: {type(error).__name__}: {error}; mend the rule, or leave it out, "
+                f"{source_uri}: the extraction rule {rule.name!r} failed: {type(error).__name__}: {error}; fix the rule, or leave it out, "
                 "and resume the job."
             ) from error
         for finding in found:

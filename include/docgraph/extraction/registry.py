@@ -45,7 +45,7 @@ def extractors() -> dict[str, Extractor]:
             made = entry.load()()
         except Exception as error:
             raise ConfigurationError(
-                f"The extractor {entry.name!r} ({entry.value}) can't be loaded: {error}; mend or uninstall its package."
+                f"The extractor {entry.name!r} ({entry.value}) can't be loaded: {error}; repair or uninstall its package."
             ) from error
         if not isinstance(made, Extractor):
             raise ConfigurationError(

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 
 from docgraph.domain import errors
 from docgraph.domain.documents import ParsedDocument
-from docgraph.domain.errors import DocumentError, DocumentUnreadableError, WorldError
+from docgraph.domain.errors import DocumentError, DocumentUnreadableError, InfrastructureError
 from docgraph.formats import parse
 from docgraph.formats.detection import detect, unpacked
 from docgraph.formats.options import ParseOptions
@@ -72,7 +72,7 @@ class IsolatedReader:
 
         Raises:
             DocumentError: what `formats.parse` raises; `DocumentUnreadableError` where the child broke a limit or ended.
-            WorldError: no child can be started.
+            InfrastructureError: no child can be started.
         """
         request = {
             "document_id": document_id,
@@ -152,7 +152,7 @@ class _Child:
                 env=environment,
             )
         except OSError as error:
-            raise WorldError(f"No process for reading documents can be started: {error}") from error
+            raise InfrastructureError(f"No process for reading documents can be started: {error}") from error
 
     def ask(self, header: Mapping[str, Any], data: bytes) -> dict[str, Any]:
         """Send one document and return the child's answer.

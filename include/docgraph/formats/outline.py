@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from docgraph.domain.routes import LinkKind
+from docgraph.domain.site_routes import LinkKind
 
 
 class Rank(IntEnum):

@@ -1,1 +1,1 @@
-"""From a queued job to a committed document: intake, the six stages, starting runs and closing them."""
+"""From a change in a source to a committed document: taking, intake, starting runs, the six stages, closing runs."""

@@ -1,4 +1,7 @@
-"""The one door for jobs: checks what is asked for, gives each document its version, and puts the job into the queue."""
+"""What every producer of jobs goes through: checks, the document's version, the queue.
+
+The dispatcher admits entries of other programs by the same checks.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class NewJob:
 
 
 def check(runtime: Runtime, new: NewJob) -> None:
-    """Refuse a job that can't be worked off.
+    """Refuse a job that can't be processed.
 
     Raises:
         DocumentError: bad tag or address, or the snapshot is missing.
@@ -38,7 +41,9 @@ def check(runtime: Runtime, new: NewJob) -> None:
             f"{new.tag!r} can't name a dataset; use 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit."
         )
     if ":" not in new.source_uri:
-        raise DocumentError(f"{new.source_uri!r} is no address; give one with a scheme, such as upload:///guide.md.")
+        raise DocumentError(
+            f"{new.source_uri!r} is not a valid address; give one with a scheme, such as upload:///guide.md."
+        )
     if new.op is Operation.UPSERT and not runtime.snapshots.exists(new.checksum):
         raise SnapshotMissingError(
             f"{new.source_uri}: no bytes with SHA-256 {new.checksum!r} are in the snapshot store; "

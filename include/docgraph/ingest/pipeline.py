@@ -1,7 +1,8 @@
-"""The pipeline: claim → parse → extract → build_graph → embed → vector_upsert → reconcile → report.
+"""The pipeline: claim → parse → extract → build_graph → embed → vector_upsert → reconcile.
 
-The page to read first. Each function here is one task of the DAG `ingest_documents`; none of them knows Airflow. A task
-takes a batch of jobs, works document by document (embed: across documents), and is safe to run twice.
+The page to read first. `claim` and `run_stage` are what the tasks of the DAG `ingest_documents` call, `close_run` is the report's
+(`docgraph.readiness.publishing`); none of them knows Airflow. A task takes a batch of jobs, works document by document
+(embed: across documents), and is safe to run twice.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from dataclasses import replace
 from types import ModuleType
 
 from docgraph.domain.documents import Plan
-from docgraph.domain.errors import ArtifactDamagedError, DocumentError, JobNotFoundError, WorldError
+from docgraph.domain.errors import ArtifactDamagedError, DocumentError, InfrastructureError, JobNotFoundError
 from docgraph.domain.jobs import GIVEN_UP, STAGES, JobState, JobStatus, Outcome
 from docgraph.ingest.stages import build_graph, embed, extract, parse, reconcile, vector_upsert
-from docgraph.ingest.work import JobLostError, Work, begin, pipeline_version, stands_already
+from docgraph.ingest.work import JobLostError, Work, begin, is_current, pipeline_version
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
 from docgraph.state.records import Checkpoint
@@ -39,7 +40,7 @@ def claim(runtime: Runtime, run_id: str, tag: str, job_ids: Sequence[str] | None
     Repeated for the same run it returns the same jobs. `job_ids` None takes whatever is queued for the tag.
 
     Raises:
-        WorldError: Redis or Neo4j can't be reached.
+        InfrastructureError: Redis or Neo4j can't be reached.
     """
     runtime.graph.ensure_schema()
     if runtime.graph.dataset(tag) is None:
@@ -55,7 +56,7 @@ def claim(runtime: Runtime, run_id: str, tag: str, job_ids: Sequence[str] | None
     open_jobs: list[JobState] = []
     for state in live:
         document = committed[state.document_id]
-        if stands_already(state, document, pipeline):
+        if is_current(state, document, pipeline):
             counts = {"sections": len(document.generation), "reused": len(document.generation)}
             runtime.state.jobs.complete(state.job.job_id, run_id, Outcome.UNCHANGED, counts, document.fence)
         else:
@@ -89,7 +90,7 @@ def run_stage(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str])
     and the others go on.
 
     Raises:
-        WorldError: something outside failed; repeating the call goes on where this one stopped.
+        InfrastructureError: something outside failed; repeating the call goes on where this one stopped.
         JobNotFoundError: Redis has lost jobs of the batch: the others are done, the task is not.
     """
     works: list[Work] = []
@@ -104,7 +105,7 @@ def run_stage(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str])
                 works.append(work)
                 _run_one(work, MODULES[stage])
                 work.forget()
-    except WorldError as error:
+    except InfrastructureError as error:
         for work in works:
             runtime.state.jobs.note_error(work.job_id, run_id, f"{stage}: {error}")
         raise
@@ -128,7 +129,7 @@ def _begin_each(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str
 
 
 def _with_cleared(runtime: Runtime, run_id: str, states: Sequence[JobState]) -> list[JobState]:
-    """Take up again what the run's report gave up: a task that starts after the report was cleared by somebody."""
+    """Take up again what the run's report gave up: a task that starts after the report was cleared by a person."""
     cleared = {
         state.job.job_id
         for state in states

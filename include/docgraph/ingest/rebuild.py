@@ -1,4 +1,4 @@
-"""Mending the graph itself: a document whose Section nodes are absent, astray or altered is made again from its snapshot.
+"""Repairing the graph itself: a document whose Section nodes are absent, astray or altered is made again from its snapshot.
 
 The bytes that a document was committed from are kept as long as it lives, so nobody has to send them again. What is
 written is committed as an attempt of the *same* version: newer content that is on its way stays newer. Points are
@@ -41,7 +41,7 @@ def rebuild_document(runtime: Runtime, document_id: str, *, tag: str = "") -> No
         attempt = _attempt(runtime, document)
         request = _base_request(runtime, document, attempt, tag, astray=tuple(sorted(set(hashes) - members)))
         if is_damaged and not _has_bytes(runtime, document.checksum):
-            # Without checksum and pipeline, equal content is not "unchanged": whoever sends it heals the document.
+            # Without checksum and pipeline, equal content is not "unchanged": sending it again repairs the document.
             marked = CommitRequest(**{**request, "checksum": "", "pipeline": ""})
             if runtime.graph.commit(marked).decision is CommitDecision.COMMIT:
                 raise SnapshotMissingError(
@@ -53,7 +53,7 @@ def rebuild_document(runtime: Runtime, document_id: str, *, tag: str = "") -> No
             request |= _from_snapshot(runtime, document, attempt, request)
         if runtime.graph.commit(CommitRequest(**request)).decision is CommitDecision.COMMIT:
             return
-    raise StaleAttemptError(f"Document {document_id} kept changing while it was mended; run the repair again.")
+    raise StaleAttemptError(f"Document {document_id} kept changing while it was repaired; run the repair again.")
 
 
 def _has_bytes(runtime: Runtime, checksum: str) -> bool:

@@ -20,7 +20,7 @@ def take(runtime: Runtime, source: Source, seen: Sequence[str] = ()) -> dict[str
     and the others go on. A crash between a job and its settling makes the same job again, which is harmless.
 
     Raises:
-        WorldError: Redis or the source can't be reached, or a disk is full; what was not settled is yielded by the next call.
+        InfrastructureError: Redis or the source can't be reached, or a disk is full; what was not settled is yielded by the next call.
     """
     cursor = runtime.state.cursors.get(source.name) if source.remembers else {}
     jobs: dict[str, list[str]] = {}

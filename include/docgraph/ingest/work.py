@@ -1,4 +1,4 @@
-"""What the stages share: one job's view of the world, its progress events, artifacts as typed values, and the gate."""
+"""What the stages share: one job as its stage sees it, its progress events, artifacts as typed values, and the gate."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def pipeline_version(runtime: Runtime) -> PipelineVersion:
     return PipelineVersion(common, versions())
 
 
-def stands_already(work_state: JobState, committed: Committed, pipeline: PipelineVersion) -> bool:
+def is_current(work_state: JobState, committed: Committed, pipeline: PipelineVersion) -> bool:
     """Whether the graph already says what the job asks for, and no other content was asked for since.
 
     `since` is the version at which the present streak of equal requests began: while something else was asked for in

@@ -1,1 +1,4 @@
-"""Whether both stores hold the same set: comparing, and mending what a document's own attempt may mend."""
+"""Whether both stores hold the same set: comparing, repairing what a document's own attempt may repair.
+
+`staging` is the one way of a vector to its point.
+"""

@@ -1,4 +1,4 @@
-"""Comparing the graph with the vector store: set by set, hash by hash. Reads only; mending is `integrity.repair`'s.
+"""Comparing the graph with the vector store: set by set, hash by hash. Reads only; repairing is `integrity.repair`'s.
 
 Every point is live (in its document's generation), staged (fence above the document's, seen by nobody, no drift) or stray.
 A document that moved while it was compared is compared again, and what is found wrong is looked at twice, each time in an
@@ -111,7 +111,7 @@ def look(
     """Compare each of the documents once; what is found wrong may be a torn read."""
     stillness = Stillness()
     # Each statement waits until all is applied that was committed when the one before it ended. So a commit that was being
-    # applied under the hashes has moved its document for whoever reads it last.
+    # applied under the hashes has moved its document for the read that comes last.
     runtime.graph.mark(stillness)
     before, tags = runtime.graph.committed_with_tags(document_ids, stillness=stillness)
     hashes = runtime.graph.section_hashes(document_ids, with_text=with_vectors, stillness=stillness)
@@ -234,7 +234,7 @@ def _add_foreign_vectors(
     runtime: Runtime, version: EmbeddingVersion, doubted: Sequence[str], result: Comparison
 ) -> None:
     if not doubted or version.name not in {served.name for served in runtime.embedder.served()}:
-        # Whether they are right can't be told without the model that made them; that it is away is said elsewhere.
+        # Whether they are right can't be told without the model that made them; that it is unavailable is said elsewhere.
         return
     foreign = recompute(runtime.graph, runtime.vectors, runtime.embedder.serving(version.name), doubted).foreign
     result.vector += [i for i in foreign if i not in result.vector]

@@ -1,4 +1,4 @@
-"""Mending the vector store from the graph: after a commit (rule 4 of the protocol), and for audits (rule 5).
+"""Repairing the vector store from the graph: after a commit (rule 4 of the protocol), and for audits (rule 5).
 
 Nothing is deleted or overwritten but under a fence that the Document holds. A repair that was not verified again is a
 failure. Text comes from the graph, so that no artifact is needed.
@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from docgraph.domain.documents import Committed, EmbeddingVersion, Section
-from docgraph.domain.errors import StaleAttemptError, WorldError
+from docgraph.domain.errors import InfrastructureError, StaleAttemptError
 from docgraph.domain.protocol import Attempt, CommitDecision, may_sweep
 from docgraph.integrity.compare import look
 from docgraph.integrity.comparison import Comparison, compare_one
@@ -20,7 +20,7 @@ from docgraph.integrity.staging import VectorStager
 from docgraph.runtime.connections import Runtime
 
 logger = logging.getLogger(__name__)
-#: How often a repair starts again because somebody committed in between.
+#: How often a repair starts again because another attempt committed in between.
 MAX_ROUNDS = 8
 
 
@@ -33,8 +33,8 @@ def verify_generation(
     verifying is that one's duty then.
 
     Raises:
-        StaleAttemptError: others kept committing while points were mended.
-        WorldError: points still differ after they were mended.
+        StaleAttemptError: others kept committing while points were repaired.
+        InfrastructureError: points still differ after they were repaired.
     """
     found = _compare_with(runtime, version, document, attempt)
     if found is None or not (found.missing or found.mismatched):
@@ -50,12 +50,12 @@ def verify_generation(
         again = _compare(runtime, version, document_id, attempt)
         if again is None or not (again.missing or again.mismatched):
             return
-    # The upsert's condition respects a point of the same or a higher fence, however wrong it is: mend above all of them.
+    # The upsert's condition respects a point of the same or a higher fence, however wrong it is: repair above all of them.
     repair_document(runtime, version, document_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class RepairedDocument:
     """What was done to one document's points."""
 
     document_id: str
@@ -76,18 +76,18 @@ def repair_document(
     others: Sequence[EmbeddingVersion] = (),
     foreign: Collection[str] = (),
     from_journal: bool = False,
-) -> Mended:
+) -> RepairedDocument:
     """Make one document's points equal its generation, garbage of attempts that never committed included.
 
-    Commits a new fence above every fence found, with the generation unchanged, and mends and sweeps under it. Also swept
+    Commits a new fence above every fence found, with the generation unchanged, and repairs and sweeps under it. Also swept
     are the document's points in `others`, embedding versions that its dataset does not use. A section whose node is
-    broken in the graph has no text to embed: that is not mended here. `tag` is for a document that the graph does not know.
+    broken in the graph has no text to embed: that is not repaired here. `tag` is for a document that the graph does not know.
     The vectors of the sections in `foreign` are computed again although their hashes are sound.
-    `from_journal` takes vectors that the journal has, from whoever has just made them; otherwise all are embedded anew.
+    `from_journal` takes vectors that the journal has, which were made just now; otherwise all are embedded anew.
 
     Raises:
         StaleAttemptError: others kept committing; ask again.
-        WorldError: the points still differ afterwards.
+        InfrastructureError: the points still differ afterwards.
     """
     for _ in range(MAX_ROUNDS):
         seen = look(runtime, version, [document_id], with_vectors=True)[document_id]
@@ -96,9 +96,9 @@ def repair_document(
         document, found = seen.document, seen.found
         elsewhere = [p for other in others for p in runtime.vectors.scroll(other, document_id=document_id)]
         doubted = sorted(set(document.generation).intersection(foreign))
-        wrong, surplus = _to_mend(found, doubted), len(found.stray) + len(found.staged) + len(elsewhere)
+        wrong, surplus = _to_repair(found, doubted), len(found.stray) + len(found.staged) + len(elsewhere)
         if not wrong and not surplus:
-            return Mended(document_id, found)
+            return RepairedDocument(document_id, found)
         highest = max([document.fence, seen.highest_fence, *(point.fence for point in elsewhere)])
         fence = runtime.state.jobs.next_fence(document_id, highest)
         attempt = Attempt(document_id, uuid.uuid4().hex, fence, document.version, document.generation)
@@ -122,16 +122,16 @@ def repair_document(
         after = _compare(runtime, version, document_id, attempt)
         if after is None:
             continue
-        if left := [*_to_mend(after), *after.stray]:
-            raise WorldError(
+        if left := [*_to_repair(after), *after.stray]:
+            raise InfrastructureError(
                 f"Document {document_id}: {len(left)} points still differ from the graph after their repair "
                 f"({', '.join(left[:3])}); look at Qdrant's log, then run `ingestctl repair` again."
             )
-        return Mended(document_id, found, restaged=len(wrong), removed=surplus)
+        return RepairedDocument(document_id, found, restaged=len(wrong), removed=surplus)
     raise StaleAttemptError(f"Document {document_id} kept changing while it was repaired; run the repair again.")
 
 
-def _to_mend(found: Comparison, foreign: Sequence[str] = ()) -> list[str]:
+def _to_repair(found: Comparison, foreign: Sequence[str] = ()) -> list[str]:
     """Return the sections whose points must be staged again, as far as the graph has their text."""
     broken = set(found.broken)
     return [i for i in dict.fromkeys([*found.missing, *found.mismatched, *foreign]) if i not in broken]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from docgraph.domain.documents import EmbeddingVersion, Point, Section, embedded_text
-from docgraph.domain.errors import DocumentError, WorldError
+from docgraph.domain.errors import DocumentError, InfrastructureError
 from docgraph.domain.identity import text_hash, vector_hash
 from docgraph.domain.protocol import Attempt
 from docgraph.model_servers.client import Vectors
@@ -89,7 +89,7 @@ class VectorStager:
 
         Raises:
             DocumentError: the model can't take a text, and the pace does not do without its document.
-            WorldError: the server failed; what was embedded until then stays in the journal.
+            InfrastructureError: the server failed; what was embedded until then stays in the journal.
         """
         made: dict[str, Vectors] = {}
         size = self._runtime.config.pipeline.embed_batch
@@ -110,7 +110,7 @@ class VectorStager:
 
         Raises:
             DocumentError: the model can't take a text.
-            WorldError: a store or the server failed.
+            InfrastructureError: a store or the server failed.
         """
         texts = [Text.of(section, attempt.document_id) for section in sections]
         size = self._runtime.config.pipeline.upsert_batch
@@ -131,7 +131,7 @@ class VectorStager:
         if missing:
             vectors |= self.embed(missing)
         if lost := [text.section_id for text in texts if text.section_id not in vectors]:
-            raise WorldError(
+            raise InfrastructureError(
                 f"{len(lost)} vectors of document {document_id} are missing after they were computed (first: {lost[0]}); "
                 "resume its job."
             )

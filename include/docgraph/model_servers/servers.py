@@ -1,7 +1,7 @@
 """The embedding servers of a deployment: which of them makes the vectors of which embedding version.
 
 One server is the usual case. Two stand side by side while datasets use different models, or move from one to the other.
-Whoever needs vectors says of which version; the order of the servers matters to new datasets only.
+The caller names the version whose vectors it needs; the order of the servers matters to new datasets only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Auditing datasets: compare in full, mend what differs, judge anew. The logic behind `ingestctl verify`, `repair` and the audit DAG.
+"""Auditing datasets: compare in full, repair what differs, judge anew. The logic behind `ingestctl verify`, `repair` and the audit DAG.
 
-Comparing changes nothing. Mending follows the commit protocol, so that both may run while documents are being ingested.
+Comparing changes nothing. Repairing follows the commit protocol, so that both may run while documents are being ingested.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 from docgraph.api import integrity as api
 from docgraph.api.reports import Reason
 from docgraph.domain.documents import EmbeddingVersion
-from docgraph.domain.errors import DocumentError, StaleAttemptError, StoreUnavailableError, WorldError
+from docgraph.domain.errors import DocumentError, InfrastructureError, StaleAttemptError, StoreUnavailableError
 from docgraph.domain.jobs import JobStatus, now
 from docgraph.domain.verdict import Verdict
 from docgraph.ingest.rebuild import rebuild_document
 from docgraph.ingest.work import target_versions
 from docgraph.integrity.compare import compare_dataset, compare_documents, other_versions
 from docgraph.integrity.comparison import KINDS, Comparison
-from docgraph.integrity.repair import Mended, repair_document
+from docgraph.integrity.repair import RepairedDocument, repair_document
 from docgraph.readiness.audit_report import publish_audit
 from docgraph.retrieval import UnknownDatasetError
 from docgraph.runtime.connections import Runtime
@@ -152,13 +152,13 @@ def verify(
 
     Raises:
         UnknownDatasetError: nothing was ever ingested under the tag.
-        WorldError: a store or the embeddings server can't be reached.
+        InfrastructureError: a store or the embeddings server can't be reached.
     """
     started = time.monotonic()
     dataset = runtime.graph.dataset(tag)
     if dataset is None:
         raise UnknownDatasetError(f"No dataset has the tag {tag!r}; `ingestctl datasets` lists them.")
-    # What the stores hold can be compared whoever makes the vectors.
+    # What the stores hold can be compared whichever server makes the vectors.
     version = EmbeddingVersion.named(dataset["embedding_version"])
     names = [each.name for each in runtime.embedder.served()]
     served = version.name if version.name in names else ", ".join(names)
@@ -185,16 +185,16 @@ def repair(
     run_id: str | None = None,
     dag_id: str = "",
 ) -> Repair:
-    """Mend what differs in a dataset or some of its documents, compare again, and publish a new verdict on the dataset.
+    """Repair what differs in a dataset or some of its documents, compare again, and publish a new verdict on the dataset.
 
-    The graph comes first, then the full-text index and the vectors, which are made from it. What can't be mended is said
+    The graph comes first, then the full-text index and the vectors, which are made from it. What can't be repaired is said
     with its document, and the others go on. Garbage of attempts that never committed is collected too, unless a job of
     its document is at work.
 
     Raises:
         UnknownDatasetError: nothing was ever ingested under the tag.
         EmbeddingVersionError: no embedding server makes the version that the dataset uses.
-        WorldError: a store or the embeddings server can't be reached; what was mended until then stays.
+        InfrastructureError: a store or the embeddings server can't be reached; what was repaired until then stays.
     """
     started = time.monotonic()
     before = verify(runtime, tag, document_ids, with_vectors=True, say=say)
@@ -213,8 +213,8 @@ def repair(
         )
         runtime.graph.rebuild_fulltext()
     dataset = verify(runtime, tag, say=say)
-    mended = compare_documents(runtime, version, [each.document_id for each in done if each.document_id])
-    dataset.comparison.widen(mended)
+    repaired = compare_documents(runtime, version, [each.document_id for each in done if each.document_id])
+    dataset.comparison.widen(repaired)
     after = dataset if document_ids is None else verify(runtime, tag, document_ids, with_vectors=True)
     verdict, report = publish_audit(
         runtime,
@@ -266,22 +266,22 @@ def _mend(
     counts = _counts(found)
     if foreign:
         counts["vector"] = len(foreign.union(found.vector))
-    rebuilt, mended, error = False, Mended(document_id, found), ""
+    rebuilt, repaired, error = False, RepairedDocument(document_id, found), ""
     try:
         if found.inconsistent:
             rebuild_document(runtime, document_id, tag=tag)
             rebuilt = True
-        mended = repair_document(runtime, version, document_id, tag=tag, others=others, foreign=foreign)
+        repaired = repair_document(runtime, version, document_id, tag=tag, others=others, foreign=foreign)
     except StoreUnavailableError:
         raise
-    except (DocumentError, StaleAttemptError, WorldError) as failure:
-        logger.warning("document %s could not be mended: %s", document_id, failure)
+    except (DocumentError, StaleAttemptError, InfrastructureError) as failure:
+        logger.warning("document %s could not be repaired: %s", document_id, failure)
         error = str(failure)
-    return DocumentRepair(document_id, source_uri, counts, rebuilt, mended.restaged, mended.removed, error)
+    return DocumentRepair(document_id, source_uri, counts, rebuilt, repaired.restaged, repaired.removed, error)
 
 
 def _drop_unowned(runtime: Runtime, versions: Iterable[EmbeddingVersion], tag: str, document_id: str) -> DocumentRepair:
-    """Remove the points whose payload names something that is no document; their sections' own documents are mended apart."""
+    """Remove the points whose payload names something that is no document; their sections' own documents are repaired apart."""
     removed = 0
     for version in versions:
         ids = [p.section_id for p in runtime.vectors.scroll(version, tag=tag) if p.document_id == document_id]

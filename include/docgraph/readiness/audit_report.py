@@ -22,7 +22,7 @@ def publish_audit(
     Documents whose newest job failed speak against the dataset as they do after a run.
 
     Raises:
-        WorldError: a store can't be reached, so that nothing can be proved.
+        InfrastructureError: a store can't be reached, so that nothing can be proved.
     """
     known = facts.read_dataset(runtime, tag)
     verdict = judge(

@@ -4,8 +4,8 @@ How a failed job counts: it fails its run and shows in the run's exit code whate
 the data, so it counts *documents*, not jobs: those whose newest job in the run failed, as a share of the dataset's
 documents (the live ones, and the failed ones that never became live). One bad file among three is a third of the dataset
 missing and makes it not ready at 1 %; one among a thousand doesn't. A document that failed but is live with older
-content counts as failed too: readers see something that its source no longer says. Cancelled jobs don't count: somebody
-wanted that.
+content counts as failed too: readers see something that its source no longer says. Cancelled jobs don't count: they were
+stopped on purpose.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def check_drift(tag: str, drift: Drift | None, limits: VerdictConfig) -> list[Re
     """Graph and vectors hold different sets, or were not compared.
 
     Whatever was found by its id is a reason at any number: it stood there in two looks at a document that did not move,
-    so it is no work in progress, and it is known what has to be mended. The limit is for the two exact counts of what
+    so it is no work in progress, and it is known what has to be repaired. The limit is for the two exact counts of what
     was not compared by id, which say that something is missing and not what.
     """
     repair = f"ingestctl repair --tag={tag}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from docgraph import __version__
 from docgraph.domain.jobs import JobState
-from docgraph.domain.routes import LinkCounts
+from docgraph.domain.site_routes import LinkCounts
 from docgraph.domain.verdict import Verdict
 from docgraph.ingest.work import pipeline_version
 from docgraph.readiness.judgement import AlreadyRead

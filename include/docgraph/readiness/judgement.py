@@ -90,7 +90,7 @@ def judge(
         tried = candidates(graph, tag, changed, max(RECOMPUTED, limits.probes))
         texts = {section.section_id: section for section in tried}
         reasons += checks.check_recomputed(tag, recompute(graph, vectors, own, _sample(tried), texts=texts))
-        # Without one of its two arms nothing can be asked, and that one is away is said already.
+        # Without one of its two arms nothing can be asked, and that one is unavailable is said already.
         if (words is None or words.online) and (points or vectors.exists(version)):
             queries, unasked = _ask(tag, graph, vectors, own, config, _to_ask_for(tried, changed, limits.probes))
             reasons += unasked

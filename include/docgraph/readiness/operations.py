@@ -1,6 +1,6 @@
 """Verifying and repairing datasets as a run: what its tasks do. What is told on the way is in Redis, where anybody may follow it.
 
-The run outlives whoever asked for it: the service and its clients only read.
+The run outlives the process that asked for it: the service and its clients only read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docgraph.domain.errors import DocgraphError, EmbeddingVersionError, WorldError
+from docgraph.domain.errors import DocgraphError, EmbeddingVersionError, InfrastructureError
 from docgraph.readiness import audit as auditing
 from docgraph.runtime.connections import Runtime
 from docgraph.runtime.failpoints import failpoint
@@ -64,7 +64,7 @@ def work_on(runtime: Runtime, run_id: str, kind: OperationKind, target: Target, 
     """Verify or repair one dataset, and keep the result; returns whether it is equal. Repeated, it is done anew.
 
     Raises:
-        WorldError: a store or the embedding server can't be reached; what was repaired until then stays.
+        InfrastructureError: a store or the embedding server can't be reached; what was repaired until then stays.
     """
     operations = runtime.state.operations
 
@@ -113,7 +113,7 @@ def problem_of(error: DocgraphError) -> dict[str, str]:
     """Return an error as it is told: a code and a sentence."""
     if isinstance(error, EmbeddingVersionError):
         code = "wrong_embedding_version"
-    elif isinstance(error, WorldError):
+    elif isinstance(error, InfrastructureError):
         code = "store_unavailable"
     else:
         code = str(getattr(error, "code", "failed"))

@@ -43,7 +43,7 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
     """Write the report of a run and set the dataset's readiness. Repeated, it writes another report of the same facts.
 
     Raises:
-        WorldError: a store can't be reached, so that nothing can be proved; the task is retried.
+        InfrastructureError: a store can't be reached, so that nothing can be proved; the task is retried.
     """
     jobs = pipeline.close_run(runtime, run_id)
     known = facts.read_dataset(runtime, tag)
@@ -112,12 +112,12 @@ def _stage_seconds(runtime: Runtime, jobs: Sequence[JobState]) -> dict[str, floa
 
 def _total_seconds(jobs: Sequence[JobState]) -> float:
     starts = [datetime.fromisoformat(state.started_at) for state in jobs if state.started_at]
-    # Both ends are read from wall clocks, which somebody may have put back in between.
+    # Both ends are read from wall clocks, which may have been put back in between.
     return max(0.0, (datetime.now(UTC) - min(starts)).total_seconds()) if starts else 0.0
 
 
 def _announce(runtime: Runtime, tag: str, jobs: Sequence[JobState], verdict: Verdict, report_id: str) -> None:
-    """Tell the jobs which report they are in, and everybody what the verdict is; the report is durable before."""
+    """Tell the jobs which report they are in, and all others what the verdict is; the report is durable before."""
     runtime.state.jobs.set_report([state.job.job_id for state in jobs], report_id)
     runtime.state.readiness.set(tag, LastVerdict.of(verdict, report_id, now()).fields)
     message = "ready_for_queries=true" if verdict.ready else "ready_for_queries=false"

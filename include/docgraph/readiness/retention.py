@@ -20,7 +20,7 @@ from docgraph.sources.registry import sources_of
 
 logger = logging.getLogger(__name__)
 _DAY = 86_400.0
-#: Other programs write jobs too, and not every checksum that somebody sends is one.
+#: Other programs write jobs too, and not every checksum that is sent is one.
 _SHA256 = re.compile("[0-9a-f]{64}")
 _JOBS = 1_000_000
 _LIVE = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
@@ -49,7 +49,7 @@ def remove_expired(runtime: Runtime) -> Removed:
     """Remove what is older than the configuration allows; repeated, it removes nothing more.
 
     Raises:
-        WorldError: a store can't be reached, or something can't be removed. What is needed is not known then, and stays.
+        InfrastructureError: a store can't be reached, or something can't be removed. What is needed is not known then, and stays.
     """
     limits = runtime.config.retention
     jobs = runtime.state.jobs.purge(limits.final_jobs_days * _DAY)

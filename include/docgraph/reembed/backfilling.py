@@ -46,7 +46,7 @@ def backfill(runtime: Runtime, tag: str, name: str, document_ids: Sequence[str])
     Raises:
         DatasetVersionsError: the version is not being built (any more).
         ConfigurationError: a text is longer than the new model reads.
-        WorldError: a store or the embedding server failed; call again.
+        InfrastructureError: a store or the embedding server failed; call again.
     """
     embedded = 0
     with noting(runtime, tag, "backfill"):

@@ -37,7 +37,7 @@ from docgraph.runtime.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
 REEMBED_DAG = "reembed_dataset"
-#: How often a comparison may find something, which is mended, before the move is refused.
+#: How often a comparison may find something, which is repaired, before the move is refused.
 COMPARISONS = 4
 
 
@@ -87,13 +87,13 @@ def begin(runtime: Runtime, tag: str, to: str | None = None, *, run_id: str = ""
 def complete(runtime: Runtime, tag: str, name: str, *, run_id: str = "") -> Reembedded:
     """Compare the version that was built with the graph in full, ask it probes, and give it to readers in one transaction.
 
-    What differs is mended first. The dataset gets a new verdict and report. Repeated after the switch, it only gives those.
+    What differs is repaired first. The dataset gets a new verdict and report. Repeated after the switch, it only gives those.
 
     Raises:
         ReembeddingRefusedError: it does not equal the graph, or does not answer what the version of today answers; nothing has
             changed for readers, and calling again tries again.
         DatasetVersionsError: the version is not being built (any more).
-        WorldError: a store or an embedding server failed; call again.
+        InfrastructureError: a store or an embedding server failed; call again.
     """
     started = time.monotonic()
     with noting(runtime, tag, "compare"):
@@ -208,7 +208,7 @@ def _other_served(runtime: Runtime, tag: str, versions: DatasetVersions) -> str:
 
 
 def _compare(runtime: Runtime, version: EmbeddingVersion, tag: str) -> Comparison:
-    """Compare the dataset in full, vectors by hash, and mend what differs, a bounded number of times."""
+    """Compare the dataset in full, vectors by hash, and repair what differs, a bounded number of times."""
     for remaining in reversed(range(COMPARISONS)):
         comparison = compare_dataset(runtime, version, tag, with_vectors=True)
         if comparison.is_equal or comparison.inconsistent or not remaining:
@@ -237,7 +237,7 @@ def _refuse_unless_fit(runtime: Runtime, tag: str, name: str, comparison: Compar
         )
     if messages:
         raise ReembeddingRefusedError(
-            f"Embedding version {name} is not fit for the dataset {tag!r}, which keeps {current}: {' '.join(messages)} Mend that "
+            f"Embedding version {name} is not fit for the dataset {tag!r}, which keeps {current}: {' '.join(messages)} Fix that "
             "and run `ingestctl reembed` again, or give the version up with --abort."
         )
 

@@ -1,4 +1,4 @@
-"""Which embedding versions a dataset has, and what whoever waits for a move is told; shared by its steps."""
+"""Which embedding versions a dataset has, and what those who wait for a move are told; shared by its steps."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_current(runtime: Runtime, tag: str, name: str) -> bool:
 
 @contextmanager
 def noting(runtime: Runtime, tag: str, step: str) -> Iterator[None]:
-    """Note the step, and what it failed with, for whoever waits."""
+    """Note the step, and what it failed with, for those who wait."""
     runtime.state.reembeddings.note(tag, {"step": step, "error": ""})
     try:
         yield

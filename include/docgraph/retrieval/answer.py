@@ -1,4 +1,4 @@
-"""What a search gives back: frozen types and their JSON form (`answer_json`), which every door shows unchanged."""
+"""What a search gives back: frozen types and their JSON form (`answer_json`), which every adapter shows unchanged."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from docgraph.domain.routes import Site
+from docgraph.domain.site_routes import Site
 from docgraph.retrieval.answer import Related
 from docgraph.retrieval.validated import Hit
 from docgraph.stores.graph import GraphStore

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from docgraph.domain.errors import DocgraphError, ReadConflictError, WorldError
-from docgraph.domain.routes import Site
+from docgraph.domain.errors import DocgraphError, InfrastructureError, ReadConflictError
+from docgraph.domain.site_routes import Site
 from docgraph.retrieval.answer import Related
 from docgraph.retrieval.expansion import expand
 from docgraph.retrieval.validated import (
@@ -160,7 +160,7 @@ def _read_once(reader: GraphStore, tag: str, document_id: str, start: int, limit
         return None
     hits = tuple(sorted(read.hits.values(), key=lambda hit: hit.member.position))
     if len(hits) < len(wanted):
-        raise WorldError(
+        raise InfrastructureError(
             f"The graph has lost {len(wanted) - len(hits)} of {len(wanted)} sections of the document {document_id}. "
             "Ingest the document again."
         )

@@ -1,6 +1,6 @@
 """Hybrid search: dense and full text at once, fused by rank, over what the graph says exists.
 
-The doors (Python, HTTP, `ingestctl search`, MCP) and the verdict all call `search`; none of them has a retrieval of its own.
+The adapters (Python, HTTP, `ingestctl search`, MCP) and the verdict all call `search`; none of them has a retrieval of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from docgraph.domain.errors import EmbeddingVersionError
 from docgraph.domain.identity import canonical_text, is_tag
-from docgraph.domain.routes import Site
+from docgraph.domain.site_routes import Site
 from docgraph.model_servers import Embedder, EmbeddingServers
 from docgraph.retrieval.answer import Answer, Evidence, Related
 from docgraph.retrieval.arms import POOL, Arms, Filters, Stopwatch
@@ -204,7 +204,7 @@ def _embedder_of(
 
 def _checked(query: str, tag: str, limit: int, offset: int) -> str:
     if not is_tag(tag):
-        raise QueryError(f"{tag!r} is no tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit.")
+        raise QueryError(f"{tag!r} is not a valid tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit.")
     if not 1 <= limit <= MAX_LIMIT:
         raise QueryError(f"limit={limit} is out of range; ask for 1 to {MAX_LIMIT} hits.")
     if not 0 <= offset <= MAX_OFFSET:

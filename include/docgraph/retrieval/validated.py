@@ -148,7 +148,7 @@ def validated_read(
             for i in members:
                 if i not in sections:
                     # Nothing was being committed, so this is no race: the graph is damaged here.
-                    logger.warning("Section %s of %s has no whole node; `ingestctl repair` mends it.", i, tag)
+                    logger.warning("Section %s of %s has no whole node; `ingestctl repair` repairs it.", i, tag)
             hits = {i: _hit(found[i], views, sections[i]) for i in members if i in sections}
             read: ValidatedRead[T] = ValidatedRead(
                 hits, candidates, total_dropped, round_number, join_seconds, read_seconds

@@ -1,1 +1,4 @@
-"""What one process works with: its connections, the configuration, and the places where a test can stop it."""
+"""What one process works with.
+
+`connections` (`Runtime`), `config` (`config/ingest.yaml`), `failpoints`, and `web`, which both HTTP services share.
+"""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from docgraph.domain.errors import ConfigurationError
 from docgraph.domain.identity import is_tag
-from docgraph.domain.routes import Site
+from docgraph.domain.site_routes import Site
 
 
 class _Strict(BaseModel):
@@ -169,7 +169,9 @@ class IngestConfig(_Strict):
     def _tags(cls, value: dict[str, DatasetConfig]) -> dict[str, DatasetConfig]:
         for tag in value:
             if not is_tag(tag):
-                raise ValueError(f"{tag!r} is no tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit")
+                raise ValueError(
+                    f"{tag!r} is not a valid tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit"
+                )
         return value
 
     @field_validator("sources")

@@ -1,4 +1,4 @@
-"""Everything a stage needs from outside, connected when first used: settings, configuration, state, stores, embedder."""
+"""Everything a task or a service needs from outside, connected when first used: settings, configuration, state, stores, embedder."""
 
 from __future__ import annotations
 

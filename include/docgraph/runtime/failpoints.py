@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 
 VARIABLE = "DOCGRAPH_FAILPOINT"
 _POLL_SECONDS = 0.05
@@ -47,7 +47,7 @@ def _act(name: str, action: str) -> None:
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif action == "error":
-        raise WorldError(f"Failpoint {name} asked for an error; unset {VARIABLE}.")
+        raise InfrastructureError(f"Failpoint {name} asked for an error; unset {VARIABLE}.")
     elif action == "pause":
         marker = Path(os.environ["DOCGRAPH_HOME"]) / "run" / "failpoints" / f"{name}.hit"
         marker.parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,4 @@
-"""Where documents come from: one file a kind of source. Each takes bytes, enqueues a job, and only then lets go of the original."""
+"""Where documents come from: the port (`base`), one file a kind of source, and the configured ones (`registry`).
+
+A source says what has changed and lets go of it; `docgraph.ingest.taking` makes jobs of it.
+"""

@@ -32,7 +32,7 @@ class Change:
     version: str
     content_type: str = ""
     deleted: bool = False
-    #: Gives the bytes. Raises DocumentError where they can't become a document, WorldError where they can't be had now.
+    #: Gives the bytes. Raises DocumentError where they can't become a document, InfrastructureError where they can't be had now.
     open: Callable[[], Iterable[bytes]] = field(default=_nothing, compare=False)
 
 
@@ -133,7 +133,7 @@ class Source(Protocol):
         """Yield what has changed, oldest first; what was yielded and not settled is yielded again by the next call.
 
         Raises:
-            WorldError: the source can't be reached.
+            InfrastructureError: the source can't be reached.
         """
 
     def settle(self, change: Change) -> None:

@@ -156,7 +156,7 @@ class DropFolder:
         Complete is what is announced, and what is still in one of the states `seen`.
 
         Raises:
-            WorldError: a file can't be moved; it is claimed by a later call.
+            InfrastructureError: a file can't be moved; it is claimed by a later call.
         """
         del cursor
         for dropped in dropped_files(self.root):
@@ -174,7 +174,7 @@ class DropFolder:
         """Put the claimed file aside.
 
         Raises:
-            WorldError: it can't be moved; it stays claimed, and the same job stands for it when it is taken up again.
+            InfrastructureError: it can't be moved; it stays claimed, and the same job stands for it when it is taken up again.
         """
         claimed = Path(change.version)
         # Not its printable name: two names that differ in bytes that are no text are two files.
@@ -218,7 +218,7 @@ class DropFolder:
         """Remove files that were put aside longer ago than this, and the folders that are empty then; returns how many files.
 
         Raises:
-            WorldError: one can't be removed.
+            InfrastructureError: one can't be removed.
         """
         removed = 0
         for above, _, names in os.walk(self.done_root):

@@ -1,4 +1,4 @@
-"""All of Redis: jobs and their states, progress, the gate, verdicts and leases. No other room knows a key or sends a command."""
+"""All of Redis: jobs and their states, progress, the gate, verdicts and leases. No other package knows a key or sends a command."""
 
 from __future__ import annotations
 

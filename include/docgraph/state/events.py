@@ -1,4 +1,4 @@
-"""Progress of jobs as streams: appended by whoever works on a job, read by as many as want to watch.
+"""Progress of jobs as streams: appended by the process that works on a job, read by as many as want to watch.
 
 Every transition in `jobs.py` appends an event of its own inside the same script; this page is for progress between them
 and for reading. A job's events are numbered (`seq`) without a gap; at most about 2,000 are kept, and none for ever.

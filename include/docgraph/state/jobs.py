@@ -22,7 +22,7 @@ from docgraph.state.server import Argument
 
 #: Longest error message kept with a job, characters.
 MESSAGE_LIMIT = 4_000
-#: Longest field taken over from an entry that somebody else wrote, characters.
+#: Longest field taken over from an entry that another program wrote, characters.
 FOREIGN_FIELD_LIMIT = 2_000
 _REPORT_BATCH = 1_000
 _PURGE_BATCH = 500
@@ -231,7 +231,7 @@ class Jobs(JobQueries):
             self._server.script("set_report", [], (report_id, *job_ids[start : start + _REPORT_BATCH]))
 
     def fail(self, job_id: str, *, run_id: str | None, code: str, message: str) -> bool:
-        """End a job with an error: as the run that holds it, or (`run_id` None) as a caretaker, whoever holds it.
+        """End a job with an error: as the run that holds it, or (`run_id` None) as a caretaker, whichever run holds it.
 
         False: it has ended, or is not this run's to end. True again for the run that has failed it already.
 

@@ -23,11 +23,11 @@ class Lease:
         self._owner = uuid.uuid4().hex
 
     def acquire(self) -> bool:
-        """Take the lease, or take it for longer where it is this object's; False: somebody else has it."""
+        """Take the lease, or take it for longer where it is this object's; False: another process has it."""
         return self._do("acquire")
 
     def renew(self) -> bool:
-        """Keep the lease for its full time from now; False: it is lost, and somebody else may work already."""
+        """Keep the lease for its full time from now; False: it is lost, and another process may work already."""
         return self._do("renew")
 
     def release(self) -> None:

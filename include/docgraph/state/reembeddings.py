@@ -1,4 +1,4 @@
-"""How far a dataset's move to another embedding version is, for whoever waits for it. What *is*, the graph says."""
+"""How far a dataset's move to another embedding version is, for those who wait for it. What *is*, the graph says."""
 
 from __future__ import annotations
 

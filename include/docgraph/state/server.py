@@ -30,7 +30,7 @@ from docgraph.state import keys
 EVENTS_KEPT = 2_000
 #: Seconds that the events stay after the job has ended.
 EVENTS_TTL_SECONDS = 7 * 24 * 3600
-#: Longest wait of one blocking read, milliseconds; whoever wants to wait longer asks again.
+#: Longest wait of one blocking read, milliseconds; a caller that wants to wait longer asks again.
 MAX_BLOCK_MS = 30_000
 
 _CONNECT_SECONDS = 3.0
@@ -44,7 +44,7 @@ Argument = str | int | float
 
 
 class Server:
-    """A Redis server as the rooms of this package use it; connects when it is first asked something."""
+    """A Redis server as the modules of this package use it; connects when it is first asked something."""
 
     def __init__(
         self, url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS, events_kept: int = EVENTS_KEPT

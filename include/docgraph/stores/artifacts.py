@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from docgraph.domain.errors import ArtifactDamagedError, WorldError
+from docgraph.domain.errors import ArtifactDamagedError, InfrastructureError
 from docgraph.stores.blobs.base import BlobStore, read_checked, remove_unused
 
 Vector: TypeAlias = npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ class ArtifactStore:
         """Store an artifact and return its reference; it is whole and durable before this returns.
 
         Raises:
-            WorldError: the disk or the service is full or broken; nothing is visible then.
+            InfrastructureError: the disk or the service is full or broken; nothing is visible then.
         """
         text = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
         # A lone surrogate (YAML can spell one) is no reason to lose a document; json.loads reads it back.
@@ -53,7 +53,7 @@ class ArtifactStore:
 
         Raises:
             ArtifactDamagedError: it is not there, or not what was stored; the stage that makes it has to run again.
-            WorldError: the disk or the service is broken.
+            InfrastructureError: the disk or the service is broken.
         """
         data = read_checked(self._blobs, _artifact_key(ref), ref.rpartition("-")[2])
         if data is None:
@@ -69,7 +69,7 @@ class ArtifactStore:
 
         Raises:
             ArtifactDamagedError: that is not the reference of an artifact.
-            WorldError: the disk or the service is broken.
+            InfrastructureError: the disk or the service is broken.
         """
         key = _artifact_key(ref)
         if read_checked(self._blobs, key, ref.rpartition("-")[2]) is None:
@@ -81,7 +81,7 @@ class ArtifactStore:
         """Remove the artifacts that no live job refers to and that were not used for `older_than` seconds; return how many.
 
         Raises:
-            WorldError: one can't be removed.
+            InfrastructureError: one can't be removed.
         """
         return remove_unused(self._blobs, (_artifact_key(ref) for ref in live_refs if ref), older_than)
 
@@ -103,14 +103,14 @@ class VectorJournal:
         """Store the vectors of a batch by section id; they are durable before this returns.
 
         Raises:
-            WorldError: the vectors are not finite and of one length, or the disk or the service is full or broken.
+            InfrastructureError: the vectors are not finite and of one length, or the disk or the service is full or broken.
         """
         if not vectors:
             return
         rows = [np.asarray(vector, dtype="<f4") for vector in vectors.values()]
         shape = rows[0].shape
         if len(shape) != 1 or not all(row.shape == shape and np.isfinite(row).all() for row in rows):
-            raise WorldError(
+            raise InfrastructureError(
                 f"The vectors for document {document_id} are not finite numbers of one length. "
                 "Look at the embedder's log and model."
             )
@@ -125,7 +125,7 @@ class VectorJournal:
         A batch that is cut off or changed is removed, which the log says, and gives nothing.
 
         Raises:
-            WorldError: the disk or the service is broken.
+            InfrastructureError: the disk or the service is broken.
         """
         missing = set(wanted)
         found: dict[str, Vector] = {}
@@ -142,7 +142,7 @@ class VectorJournal:
         """Remove all vectors of a document, once they are where they belong.
 
         Raises:
-            WorldError: one can't be removed.
+            InfrastructureError: one can't be removed.
         """
         for key in self._batches(embedding_version, document_id):
             self._blobs.delete(key)
@@ -151,7 +151,7 @@ class VectorJournal:
         """Remove the batches that are older than this many seconds (their jobs never came to an end); return how many.
 
         Raises:
-            WorldError: one can't be removed.
+            InfrastructureError: one can't be removed.
         """
         return remove_unused(self._blobs, (), older_than)
 
@@ -184,7 +184,7 @@ def _journal_prefix(embedding_version: str, document_id: str) -> str:
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise WorldError(
+        raise InfrastructureError(
             f"{text!r} can't be part of a file name or key: letters, digits, dots, hyphens and underscores only."
         )
     return text

@@ -35,7 +35,7 @@ class SnapshotStore:
 
         Raises:
             DocumentTooLargeError: there are more than `limit` bytes; nothing is kept.
-            WorldError: the disk or the service is full or broken; nothing is kept.
+            InfrastructureError: the disk or the service is full or broken; nothing is kept.
         """
         digest = hashlib.sha256()
         size = 0
@@ -60,7 +60,7 @@ class SnapshotStore:
 
         Raises:
             DocumentTooLargeError: it has more than `limit` bytes.
-            WorldError: the file can't be read, or the disk or the service is full or broken.
+            InfrastructureError: the file can't be read, or the disk or the service is full or broken.
         """
         return self.put_stream(_chunks(path), limit=limit)
 
@@ -69,7 +69,7 @@ class SnapshotStore:
 
         Raises:
             SnapshotMissingError: they are not there, or no longer what was stored; uploading them again repairs both.
-            WorldError: the disk or the service is broken.
+            InfrastructureError: the disk or the service is broken.
         """
         data = read_checked(self._blobs, _key(sha256), sha256)
         if data is None:

@@ -18,7 +18,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from docgraph.domain.documents import COLLECTION_PREFIX, EmbeddingVersion, Point, StoredPoint
-from docgraph.domain.errors import StoreUnavailableError, WorldError
+from docgraph.domain.errors import InfrastructureError, StoreUnavailableError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +57,7 @@ def _translated(function: Callable[P, R]) -> Callable[P, R]:
             if error.status_code in {401, 403}:
                 raise StoreUnavailableError("Qdrant refuses the API key; check DOCGRAPH_QDRANT_API_KEY.") from error
             content = error.content.decode(errors="replace")[:500]
-            raise WorldError(f"Qdrant refused a request ({error.status_code}): {content}") from error
+            raise InfrastructureError(f"Qdrant refused a request ({error.status_code}): {content}") from error
 
     return wrapper
 
@@ -105,7 +105,7 @@ class VectorStore:
         try:
             self._client.create_collection(collection, vectors_config=vectors)
         except UnexpectedResponse as error:
-            # Somebody else made it between the two calls.
+            # Another process made it between the two calls.
             if error.status_code != 409:
                 raise
 
@@ -158,7 +158,7 @@ class VectorStore:
     def delete_unowned(self, version: EmbeddingVersion, section_ids: Sequence[str], document_id: str) -> None:
         """Delete those of the points that say they belong to `document_id`, which can be no document's id.
 
-        No attempt ever stages such a point, and whoever stages the section anew changes what the condition looks at.
+        No attempt ever stages such a point, and an attempt that stages the section anew changes what the condition looks at.
         """
         owner: list[models.Condition] = [_match("document_id", document_id)]
         if not document_id:

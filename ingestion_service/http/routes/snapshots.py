@@ -1,4 +1,4 @@
-"""Bytes at the door: what is to be ingested is uploaded first, named by its SHA-256."""
+"""Bytes before the job: what is to be ingested is uploaded first, named by its SHA-256."""
 
 from __future__ import annotations
 

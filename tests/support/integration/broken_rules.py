@@ -17,7 +17,7 @@ from docgraph.domain.pipeline_version import PipelineVersion
 from docgraph.domain.protocol import Attempt, CommitDecision, decide_commit
 from docgraph.ingest import pipeline
 from docgraph.ingest.stages import reconcile
-from docgraph.ingest.work import stands_already
+from docgraph.ingest.work import is_current
 from docgraph.runtime.connections import Runtime
 from docgraph.stores import vectors
 from docgraph.stores.graph import commits
@@ -72,7 +72,7 @@ def unchanged_forgets_what_was_asked_in_between(
     """An outcome "unchanged" by checksum alone."""
 
     def stands(state: JobState, committed: Committed, wanted: PipelineVersion) -> bool:
-        return stands_already(replace(state, since=0), committed, wanted)
+        return is_current(replace(state, since=0), committed, wanted)
 
     for module in (pipeline, reconcile):
-        patch.setattr(module, "stands_already", stands)
+        patch.setattr(module, "is_current", stands)

@@ -9,7 +9,7 @@ from typing import Any
 
 from docgraph.domain.commit import CommitRequest, SectionRow
 from docgraph.domain.documents import EmbeddingVersion, Point, embedded_text
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 from docgraph.domain.identity import document_id, section_id, text_hash, vector_hash
 from docgraph.domain.jobs import STAGES
 from docgraph.domain.protocol import Attempt, CommitDecision
@@ -42,7 +42,7 @@ def _run_stage(runtime: Runtime, stage: str, run_id: str, batch: Sequence[str]) 
     for _ in range(ATTEMPTS - 1):
         try:
             return pipeline.run_stage(runtime, stage, run_id, batch)
-        except WorldError:
+        except InfrastructureError:
             time.sleep(0.2)
     return pipeline.run_stage(runtime, stage, run_id, batch)
 

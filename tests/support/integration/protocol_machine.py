@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from docgraph.domain.documents import EmbeddingVersion
-from docgraph.domain.errors import JobNotFoundError, ReadConflictError, WorldError
+from docgraph.domain.errors import InfrastructureError, JobNotFoundError, ReadConflictError
 from docgraph.domain.identity import document_id, text_hash
 from docgraph.domain.jobs import JobStatus
 from docgraph.formats import parse
@@ -62,7 +62,7 @@ _LONGEST = 600
 #: Steps of a history, at most: many short histories find more than a few long ones.
 _STEPS = 20
 #: What a program may end with: the world failed it, or Redis has forgotten its job.
-EXPECTED_ENDS = (WorldError, LookupError, JobNotFoundError)
+EXPECTED_ENDS = (InfrastructureError, LookupError, JobNotFoundError)
 
 #: How far a program is let go, and what becomes of it there (nothing: it stands there until it is told to go on).
 MOVES: Mapping[str, tuple[str, Order | None]] = {
@@ -203,7 +203,7 @@ class CommitProtocol(RuleBasedStateMachine):
     @precondition(lambda self: len(self.alive) < PROGRAMS)
     @rule(name=st.sampled_from(DOCUMENTS))
     def audit(self, name: str) -> None:
-        """An audit begins to mend a document."""
+        """An audit begins to repair a document."""
         self._start(
             f"audit {len(self.programs) + 1}",
             lambda runtime: repair_document(runtime, self.version, self.ids[name], tag=self.tag),
@@ -290,7 +290,7 @@ class CommitProtocol(RuleBasedStateMachine):
     def _end_well(self) -> None:
         for program in self.programs:
             self._move(program, "to its end")
-        # Before anything mends it.
+        # Before anything repairs it.
         self.what_is_committed_was_asked_for_and_is_whole()
         while self.late:
             self.deliver(0)

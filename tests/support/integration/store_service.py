@@ -38,7 +38,7 @@ def store_environment(settings: Settings, home: Path) -> dict[str, str]:
 def service(
     tmp_path_factory: pytest.TempPathFactory, settings: Settings, session_runtime: Runtime
 ) -> Iterator[Sidecar]:
-    """A sidecar on the session's stores; Airflow is away."""
+    """A sidecar on the session's stores; Airflow is unavailable."""
     session_runtime.vectors.ensure(session_runtime.embedding_version)
     home = tmp_path_factory.mktemp("home")
     made = Sidecar(home, settings.redis_url, store_environment(settings, home))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docgraph.domain.routes import Site
+from docgraph.domain.site_routes import Site
 from evaluation.links import Set, main, measure
 
 PAGES = {

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from docgraph.domain.documents import ParsedDocument
-from docgraph.domain.routes import LinkKind
+from docgraph.domain.site_routes import LinkKind
 from support.unit.formats_samples import read, texts
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from docgraph.domain.jobs import Job, JobState, JobStatus
-from docgraph.domain.routes import LinkCounts
+from docgraph.domain.site_routes import LinkCounts
 from docgraph.domain.verdict import Drift, QueryResult, Reason, ReasonCode, Verdict
 from docgraph.readiness.report import (
     ReportNotFoundError,

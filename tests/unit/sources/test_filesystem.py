@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docgraph.domain.errors import DocumentError, DocumentTooLargeError, WorldError
+from docgraph.domain.errors import DocumentError, DocumentTooLargeError, InfrastructureError
 from docgraph.sources.base import Change, Place
 from docgraph.sources.filesystem import DropFolder, Dropped, Stillness, dropped_files, tag_of
 
@@ -253,7 +253,7 @@ def test_a_file_where_the_folder_of_settled_ones_should_be_is_said(root: Path) -
     drop(root, "docs/guide.md", ready=True)
     folder.done_root.write_text("in the way")
     (change,) = folder.changes()
-    with pytest.raises(WorldError, match="Can't put aside"):
+    with pytest.raises(InfrastructureError, match="Can't put aside"):
         folder.settle(change)
     assert len(folder.left_claimed()) == 1
 

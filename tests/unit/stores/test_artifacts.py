@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from docgraph.domain.errors import ArtifactDamagedError, WorldError
+from docgraph.domain.errors import ArtifactDamagedError, InfrastructureError
 from docgraph.stores.artifacts import ArtifactStore, VectorJournal
 from docgraph.stores.blobs.local import LocalBlobs
 
@@ -127,7 +127,10 @@ def test_writers_at_once_leave_one_whole_file_and_no_drafts(tmp_path: Path) -> N
 
 def test_a_full_disk_is_said_clearly_and_leaves_nothing(tmp_path: Path) -> None:
     store = ArtifactStore(LocalBlobs(tmp_path))
-    with files_limited_to(10_000), pytest.raises(WorldError, match=r"Can't write .*: File too large\. Check that disk"):
+    with (
+        files_limited_to(10_000),
+        pytest.raises(InfrastructureError, match=r"Can't write .*: File too large\. Check that disk"),
+    ):
         store.put_json("parse", FINGERPRINT, {"text": "x" * 100_000})
     assert files(tmp_path) == []
 
@@ -140,9 +143,9 @@ def test_a_reference_can_not_leave_the_folder(tmp_path: Path, ref: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a\\b", ".hidden", "x" * 200])
 def test_a_kind_or_fingerprint_that_is_no_file_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(WorldError, match="file name"):
+    with pytest.raises(InfrastructureError, match="file name"):
         ArtifactStore(LocalBlobs(tmp_path)).put_json(name, FINGERPRINT, {})
-    with pytest.raises(WorldError, match="file name"):
+    with pytest.raises(InfrastructureError, match="file name"):
         ArtifactStore(LocalBlobs(tmp_path)).put_json("parse", name, {})
 
 
@@ -217,7 +220,7 @@ def test_the_same_batch_twice_is_one_file(tmp_path: Path) -> None:
 
 def test_a_batch_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path) -> None:
     journal = VectorJournal(LocalBlobs(tmp_path))
-    with files_limited_to(1_000), pytest.raises(WorldError, match="Can't write"):
+    with files_limited_to(1_000), pytest.raises(InfrastructureError, match="Can't write"):
         journal.put("v1", DOCUMENT, vectors(SECTIONS, 384))
     assert files(tmp_path) == []
 
@@ -226,7 +229,7 @@ def test_a_batch_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path) ->
     "bad", [{SECTIONS[0]: np.array([1.0, np.nan])}, {SECTIONS[0]: np.ones(3), SECTIONS[1]: np.ones(4)}]
 )
 def test_vectors_that_are_no_vectors_are_refused(tmp_path: Path, bad: dict[str, np.ndarray]) -> None:
-    with pytest.raises(WorldError, match="finite numbers of one length"):
+    with pytest.raises(InfrastructureError, match="finite numbers of one length"):
         VectorJournal(LocalBlobs(tmp_path)).put("v1", DOCUMENT, bad)
     assert files(tmp_path) == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 from docgraph.stores.blobs.base import BlobStore
 from docgraph.stores.blobs.local import LocalBlobs, write_file
 from docgraph.stores.blobs.memory import MemoryBlobs
@@ -104,8 +104,8 @@ def test_a_folder_in_the_way_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "key").mkdir()
     blobs = LocalBlobs(tmp_path)
     assert blobs.get("key") is None
-    with pytest.raises(WorldError, match=r"Can't write .*key"):
+    with pytest.raises(InfrastructureError, match=r"Can't write .*key"):
         blobs.put("key", b"x")
-    with pytest.raises(WorldError, match=r"Can't write .*key"):
+    with pytest.raises(InfrastructureError, match=r"Can't write .*key"):
         blobs.put("key", b"x", new=True)
     assert [path.name for path in tmp_path.iterdir()] == ["key"]

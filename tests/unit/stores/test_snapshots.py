@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from docgraph.domain.errors import DocumentTooLargeError, SnapshotMissingError, WorldError
+from docgraph.domain.errors import DocumentTooLargeError, InfrastructureError, SnapshotMissingError
 from docgraph.stores.blobs.local import LocalBlobs
 from docgraph.stores.snapshots import Snapshot, SnapshotStore
 
@@ -41,7 +41,7 @@ def test_a_file_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named_in_the_error(tmp_path: Path) -> None:
-    with pytest.raises(WorldError, match=r"Can't read .*gone\.md"):
+    with pytest.raises(InfrastructureError, match=r"Can't read .*gone\.md"):
         SnapshotStore(LocalBlobs(tmp_path)).put_file(tmp_path / "gone.md")
     assert files(tmp_path) == []
 
@@ -122,7 +122,7 @@ def test_a_full_disk_is_said_clearly_and_leaves_nothing(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
     try:
-        with pytest.raises(WorldError, match="Can't write"):
+        with pytest.raises(InfrastructureError, match="Can't write"):
             SnapshotStore(LocalBlobs(tmp_path)).put_stream(b"x" * 5_000 for _ in range(100))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -132,7 +132,7 @@ def test_a_full_disk_is_said_clearly_and_leaves_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_can_not_be_made_is_said_clearly(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_bytes(b"")
-    with pytest.raises(WorldError, match=r"Can't write .*: File exists"):
+    with pytest.raises(InfrastructureError, match=r"Can't write .*: File exists"):
         SnapshotStore(LocalBlobs(in_the_way / "store")).put_stream([DATA])
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from markdown_it.token import Token
 
-from docgraph.domain.routes import LinkKind
+from docgraph.domain.site_routes import LinkKind
 from docgraph.formats.anchors import AnchorBook
 
 _LABEL = r"(?:\[(?P<{name}>[^\[\]\n]{{1,300}})\]\([ \t]*)?"

@@ -12,7 +12,7 @@ from docgraph.domain.commit import CommitRequest, LinkRow, SectionRow
 from docgraph.domain.documents import Committed, Difference, ExtractedDocument, Extraction, ParsedDocument, Plan
 from docgraph.domain.identity import content_hash, document_id, fingerprint, text_hash
 from docgraph.domain.protocol import Attempt
-from docgraph.domain.routes import Site, is_on
+from docgraph.domain.site_routes import Site, is_on
 from docgraph.formats.identifiers import identifier_parts
 from docgraph.ingest.work import BUILD_VERSION, Work, pipeline_version, store_artifact
 from docgraph.state.records import Checkpoint

@@ -16,7 +16,7 @@ from docgraph.domain.jobs import Outcome
 from docgraph.domain.protocol import Attempt, CommitDecision, StagedAttempt, may_sweep
 from docgraph.ingest.stages.build_graph import commit_request
 from docgraph.ingest.stages.vector_upsert import begin_attempt, stage
-from docgraph.ingest.work import JobLostError, Work, pipeline_version, served_versions, stands_already, target_versions
+from docgraph.ingest.work import JobLostError, Work, is_current, pipeline_version, served_versions, target_versions
 from docgraph.integrity.repair import verify_generation
 from docgraph.runtime.failpoints import failpoint
 from docgraph.state.records import Checkpoint
@@ -38,7 +38,7 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
     Raises:
         JobLostError: the job was cancelled before the commit, or newer content was committed meanwhile.
         StaleAttemptError: other attempts kept committing; the task is retried.
-        WorldError: the points of the generation could not be made to equal it.
+        InfrastructureError: the points of the generation could not be made to equal it.
     """
     staged = StagedAttempt.from_json(work.checkpoint("vector_upsert").extra["staged"])
     plan = work.load("build_graph", Plan)
@@ -50,7 +50,7 @@ def run(work: Work, fingerprint: str) -> Checkpoint:
         base_generation=plan.base_generation,
     )
     before = work.runtime.graph.committed(work.document_id)
-    if stands_already(work.state, before, pipeline_version(work.runtime)) and before.owner != attempt.owner:
+    if is_current(work.state, before, pipeline_version(work.runtime)) and before.owner != attempt.owner:
         return _finish(work, fingerprint, Outcome.UNCHANGED, before)
     attempt, result, previous = _commit(work, attempt, plan.document, staged.versions, before)
     document = result.document

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 
 from docgraph.domain.jobs import JobState, JobStatus, Outcome, now
-from docgraph.domain.routes import LinkCounts
+from docgraph.domain.site_routes import LinkCounts
 from docgraph.domain.verdict import Drift, Verdict
 
 SCHEMA_VERSION = 1

@@ -65,7 +65,7 @@ def _verdict(report: Mapping[str, Any]) -> str:
         lines.append("")
     for reason in report["reasons"]:
         lines.append(
-            f"- {escape(reason['message'], 1000)} ({code(reason['code'])})  \n  Mend it: {code(reason['command'])}"
+            f"- {escape(reason['message'], 1000)} ({code(reason['code'])})  \n  Fix: {code(reason['command'])}"
         )
     return "\n".join(lines)
 
@@ -154,7 +154,7 @@ def _errors(report: Mapping[str, Any]) -> str:
         )
         for error in report["errors"]
     ]
-    return "## Errors\n\n" + _bounded(("document", "code", "what is wrong", "once mended"), rows)
+    return "## Errors\n\n" + _bounded(("document", "code", "what is wrong", "once repaired"), rows)
 
 
 def _documents(report: Mapping[str, Any]) -> str:

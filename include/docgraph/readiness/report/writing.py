@@ -1,6 +1,6 @@
 """Reports as blobs: a prefix each, written once; names for the latest; an index. Removing old ones is retention's.
 
-An id is taken by whoever writes its first blob, so two runs never share one. `ingest_report.json` appears last and whole:
+An id belongs to the process that writes its first blob, so two runs never share one. `ingest_report.json` appears last and whole:
 an id without it is what a crash left, and nobody's report.
 """
 
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-from docgraph.domain.errors import DocgraphError, WorldError
+from docgraph.domain.errors import DocgraphError, InfrastructureError
 from docgraph.domain.identity import is_tag
 from docgraph.readiness.report import markdown, page
 from docgraph.readiness.report.building import validate
@@ -53,7 +53,7 @@ def write_report(reports: BlobStore, report: Mapping[str, Any]) -> str:
 
     Raises:
         jsonschema.ValidationError: the report breaks the published schema; nothing is written then.
-        WorldError: the disk or the service is full or broken; where the report was not whole yet, nothing is left of it.
+        InfrastructureError: the disk or the service is full or broken; where the report was not whole yet, nothing is left of it.
     """
     validate({**report, "report_id": _now()})
     whole = _begin(reports, report)
@@ -62,9 +62,9 @@ def write_report(reports: BlobStore, report: Mapping[str, Any]) -> str:
         _put(reports, f"{report_id}/{NAME}.html", page.render_html(whole))
         _put(reports, f"{report_id}/{_DIGEST}", _json({key: whole[key] for key in _DIGEST_KEYS}))
         _put(reports, f"{report_id}/{NAME}.json", _json(whole))
-    except WorldError:
+    except InfrastructureError:
         # What can't be removed either has no JSON, and retention removes it.
-        with contextlib.suppress(WorldError):
+        with contextlib.suppress(InfrastructureError):
             _remove(reports, report_id)
         raise
     for name in ("latest", f"latest-{whole['tag']}"):

@@ -23,7 +23,7 @@ for _, job_id in ipairs(wanted) do
     held = held + 1
   elseif held < limit and status == 'failed' and job_tag == tag
     and fields(STATE .. job_id, 'run_id') == '' and fields(STATE .. job_id, 'rejected_entry') ~= '' then
-    -- A request that was refused at the door has no work, but belongs into the report of the run it came with.
+    -- A request that was refused at intake has no work, but belongs into the report of the run it came with.
     redis.call('SADD', KEYS[1], job_id)
     redis.call('HSET', STATE .. job_id, 'run_id', run_id)
     held = held + 1

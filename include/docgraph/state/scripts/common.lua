@@ -133,7 +133,7 @@ local function queued_job(document_id)
   return ''
 end
 
--- The first look at a job for everybody who acts in the name of a run.
+-- The first look at a job for all who act in the name of a run.
 local function is_live_under(job_id, run_id)
   local status, holder = fields(STATE .. job_id, 'status', 'run_id')
   return LIVE[status] and holder == run_id, status

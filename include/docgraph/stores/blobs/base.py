@@ -40,7 +40,7 @@ class BlobStat:
 
 
 class BlobStore(Protocol):
-    """Bytes by key. Every method raises `WorldError` where the disk or the service does not do its part."""
+    """Bytes by key. Every method raises `InfrastructureError` where the disk or the service does not do its part."""
 
     def put(self, key: KeyOrNaming, data: bytes | Iterable[bytes], *, new: bool = False) -> bool:
         """Store bytes, durably and whole before this returns, in place of any that the key has.
@@ -101,7 +101,7 @@ def read_checked(blobs: BlobStore, key: str, sha256: str) -> bytes | None:
     A damaged blob is removed, which the log says, so that it is made again.
 
     Raises:
-        WorldError: the disk or the service is broken.
+        InfrastructureError: the disk or the service is broken.
     """
     blob = blobs.get(key)
     if blob is None:
@@ -121,7 +121,7 @@ def remove_unused(blobs: BlobStore, kept: Iterable[str], older_than_seconds: flo
     """Remove the blobs that are not among `kept` and were not used for this long; return how many.
 
     Raises:
-        WorldError: one can't be removed.
+        InfrastructureError: one can't be removed.
     """
     keep = set(kept)
     removed = 0

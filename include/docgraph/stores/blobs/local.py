@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 from docgraph.stores.blobs.base import Blob, BlobStat, KeyOrNaming, checked_key
 
 #: Files under way; the second kind is what version 0.1.0 left beside the files of reports.
@@ -152,7 +152,7 @@ class Draft:
         """Begin a file in `folder`, which only those may open whom `mode` names from the first.
 
         Raises:
-            WorldError: the folder can't be written to.
+            InfrastructureError: the folder can't be written to.
         """
         self._path = folder / f".draft-{uuid.uuid4().hex}"
         with explaining("write", self._path):
@@ -163,7 +163,7 @@ class Draft:
         """Add to the file.
 
         Raises:
-            WorldError: the disk is full or broken.
+            InfrastructureError: the disk is full or broken.
         """
         with explaining("write", self._path):
             self._file.write(data)
@@ -172,7 +172,7 @@ class Draft:
         """Put the whole file on the disk and give it its name, in place of any file that has it; with `new`, of none.
 
         Raises:
-            WorldError: the disk is full or broken; nothing is visible then.
+            InfrastructureError: the disk is full or broken; nothing is visible then.
         """
         with explaining("write", target):
             self._file.flush()
@@ -215,7 +215,7 @@ def write_file(target: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a file so that `target` is never seen half written, nor by anyone whom `mode` does not name.
 
     Raises:
-        WorldError: the disk is full or broken; nothing is visible then.
+        InfrastructureError: the disk is full or broken; nothing is visible then.
     """
     with Draft(target.parent, mode) as draft:
         draft.write(data)
@@ -243,7 +243,7 @@ def explaining(action: str, path: Path) -> Iterator[None]:
             errno.EACCES: "Give the user who runs docgraph the right to write there.",
             errno.EROFS: "Mount that file system writable.",
         }.get(error.errno or 0, "Check that disk and the folders in the settings.")
-        raise WorldError(f"Can't {action} {path}: {error.strerror or error}. {hint}") from error
+        raise InfrastructureError(f"Can't {action} {path}: {error.strerror or error}. {hint}") from error
 
 
 def _file_status(path: Path) -> os.stat_result | None:

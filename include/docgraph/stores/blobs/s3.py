@@ -19,7 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from docgraph.domain.errors import ConfigurationError, StoreUnavailableError, WorldError
+from docgraph.domain.errors import ConfigurationError, InfrastructureError, StoreUnavailableError
 from docgraph.settings import AwsAccess
 from docgraph.stores.blobs.base import Blob, BlobStat, KeyOrNaming, checked_key, is_key
 from docgraph.stores.blobs.local import explaining
@@ -130,7 +130,7 @@ class S3Blobs:
             condition = {"IfNoneMatch": "*"} if current is None else {"IfMatch": current.version}
             if self._write(key, data, condition):
                 return
-        raise WorldError(
+        raise InfrastructureError(
             f"Can't let {self.address()} name {target} as {name}: other writers were faster {_TRIES} times; try again."
         )
 
@@ -153,7 +153,9 @@ class S3Blobs:
                 return True
             if new and self.stat(key) is not None:
                 return False
-        raise WorldError(f"Can't write {self.address(key)}: S3 says that other writers were faster, {_TRIES} times.")
+        raise InfrastructureError(
+            f"Can't write {self.address(key)}: S3 says that other writers were faster, {_TRIES} times."
+        )
 
     def _write(self, key: str, data: bytes | IO[bytes], condition: dict[str, str]) -> bool:
         """Put an object; False where the condition does not hold, or another writer was in the way."""
@@ -191,7 +193,7 @@ class S3Blobs:
         except ClientError as error:
             code = _code(error)
             hint = _HINTS.get(code, "Look at the service's own log, and at the bucket's policy.")
-            raise WorldError(
+            raise InfrastructureError(
                 f"Can't {action} {place}: {code} {error.response['Error'].get('Message', '')}. {hint}"
             ) from error
         except BotoCoreError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from docgraph.domain.errors import WorldError
+from docgraph.domain.errors import InfrastructureError
 from docgraph.domain.identity import text_hash
 from docgraph.stores.graph.base import translated
 from docgraph.stores.graph.reading import Reading
@@ -168,7 +168,7 @@ class Auditing(Reading):
             try:
                 lucene = f'tag_token:"{tag_token(tag)}"'
                 indexed = int(self._read_at(stillness, _INDEXED, lucene=lucene)[0]["indexed"])
-            except WorldError:
+            except InfrastructureError:
                 # An index that is missing, or not online yet, refuses to be asked.
                 if self._fulltext_is_online():
                     raise

@@ -1,4 +1,4 @@
-"""The connection to Neo4j that the rooms of the graph store share, and how its errors become ours."""
+"""The connection to Neo4j that the modules of the graph store share, and how its errors become ours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import neo4j
-from docgraph.domain.errors import DocumentTooLargeError, StoreUnavailableError, WorldError
+from docgraph.domain.errors import DocumentTooLargeError, InfrastructureError, StoreUnavailableError
 from docgraph.stores.graph.stillness import Stillness
 from neo4j import exceptions as neo4j_errors
 
@@ -42,7 +42,7 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
                 raise DocumentTooLargeError(
                     "The document's change does not fit into one Neo4j transaction; raise the heap or split the document."
                 ) from error
-            raise WorldError(f"Neo4j refused a statement ({error.code}): {error.message}") from error
+            raise InfrastructureError(f"Neo4j refused a statement ({error.code}): {error.message}") from error
 
     return wrapper
 

@@ -15,7 +15,7 @@ from docgraph.domain.documents import Committed
 from docgraph.domain.errors import DocumentTooLargeError
 from docgraph.domain.jobs import now
 from docgraph.domain.protocol import Attempt, CommitDecision, decide_commit, is_staged_everywhere
-from docgraph.domain.routes import name_of, route_of
+from docgraph.domain.site_routes import name_of, route_of
 from docgraph.stores.graph.base import Base, translated
 from docgraph.stores.graph.datasets import locked_versions
 from docgraph.stores.graph.schema import tag_token
@@ -306,7 +306,7 @@ def _write_rows(tx: neo4j.ManagedTransaction, request: CommitRequest) -> None:
         for row in request.rows
         for link in row.links
     ]
-    # Other documents' nodes are locked here: in the order of their ids, as everybody does.
+    # Other documents' nodes are locked here: in the order of their ids, as every commit does.
     for chunk in _chunks(sorted(links, key=lambda link: link["target"])):
         _run(tx, _WRITE_LINKS, id=document_id, tag=request.tag, rows=chunk)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
-from docgraph.domain.routes import LinkCounts, LinkKind, Page, Site, Wanted, is_to_page, meant, wanted
+from docgraph.domain.site_routes import LinkCounts, LinkKind, Page, Site, Wanted, is_to_page, meant, wanted
 from docgraph.stores.graph.reading import Reading, Table
 from docgraph.stores.graph.stillness import Stillness
 from docgraph.stores.graph.views import LinkedDocument

@@ -1,4 +1,4 @@
-"""Reading the graph: what retrieval, the verdict and the doors ask it. Changes nothing.
+"""Reading the graph: what retrieval, the verdict and the adapters ask it. Changes nothing.
 
 Neo4j is read-committed, so one statement can see half of a commit: nodes without their properties, an index that has lost
 the old sections and does not know the new ones yet. Only one property of one node can't be torn. That is why membership is
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from docgraph.domain.errors import ReadConflictError, WorldError
+from docgraph.domain.errors import InfrastructureError, ReadConflictError
 from docgraph.domain.identity import text_hash
 from docgraph.domain.retries import RetryPolicy
 from docgraph.stores.graph import lucene
@@ -217,7 +217,7 @@ class Reading(Base):
         def read() -> list[dict[str, Any]]:
             try:
                 rows = table.rows(self._read_at(stillness, table.query, **parameters))
-            except WorldError as error:
+            except InfrastructureError as error:
                 cause = error.__cause__
                 if isinstance(cause, neo4j_errors.Neo4jError) and cause.code == _DELETED_MEANWHILE:
                     raise ReadConflictError(_CONFLICT) from error
@@ -269,7 +269,7 @@ class Reading(Base):
     def documents_matching(
         self, tag: str, *, source_prefix: str | None = None, content_type: str | None = None
     ) -> list[str]:
-        """Return the ids of the dataset's live documents whose address starts so and whose content type is this."""
+        """Return the ids of the dataset's live documents whose URI starts with this prefix and whose content type is this."""
         rows = self._read(_DOCUMENTS_MATCHING, tag=tag, prefix=source_prefix, content_type=content_type)
         return [row["id"] for row in rows]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from docgraph.domain.errors import ConfigurationError, WorldError
+from docgraph.domain.errors import ConfigurationError, InfrastructureError
 from docgraph.stores.graph.base import Base
 from docgraph.stores.graph.migrations import MIGRATIONS
 from docgraph.stores.graph.migrations.m0001_first_release import CREATE_FULLTEXT, FULLTEXT_INDEX
@@ -47,7 +47,7 @@ class Schema(Base):
 
         Raises:
             ConfigurationError: the database was written by a newer docgraph.
-            WorldError: an index was not built in two minutes; the server goes on, and the next call finds how far it is.
+            InfrastructureError: an index was not built in two minutes; the server goes on, and the next call finds how far it is.
         """
         found = self.schema()
         if found > SCHEMA_VERSION:
@@ -69,7 +69,7 @@ class Schema(Base):
         """Run one statement of a step; that another process has just done the same is as good."""
         try:
             self._write(statement)
-        except WorldError as error:
+        except InfrastructureError as error:
             # `IF NOT EXISTS` looks before it locks: two that look at the same moment both find nothing.
             if getattr(error.__cause__, "code", "") != _MADE_MEANWHILE:
                 raise
@@ -79,7 +79,7 @@ class Schema(Base):
         """Drop the full-text index and build it again from the Section nodes; until it is online, searches by word fail.
 
         Raises:
-            WorldError: it was not online after two minutes; the server goes on building it.
+            InfrastructureError: it was not online after two minutes; the server goes on building it.
         """
         self._write(f"DROP INDEX {FULLTEXT_INDEX} IF EXISTS")
         self._write(CREATE_FULLTEXT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from docgraph.domain.routes import name_of, route_of
+from docgraph.domain.site_routes import name_of, route_of
 from docgraph.stores.graph.migrations.base import Computed, Migration
 
 

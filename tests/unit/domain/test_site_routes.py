@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docgraph.domain.routes import LinkKind, Page, Site, is_to_page, meant, name_of, route_of, wanted
+from docgraph.domain.site_routes import LinkKind, Page, Site, is_to_page, meant, name_of, route_of, wanted
 
 ROOT = "upload:///"
 

@@ -8,13 +8,16 @@ from itertools import groupby
 from pathlib import Path
 
 from docgraph_local.paths import repository
-from evaluation.formats import epub, html, man, openapi, rst
+from evaluation.formats import epub, html, man, office, openapi, pdf, rst
 from evaluation.formats.measuring import Case, Score, measure
 
 Cases = Callable[[Path], Iterator[Case]]
 #: One line a format.
 SETS: dict[str, Cases] = {
     "html": html.cases,
+    "pdf": pdf.cases,
+    "docx": office.word_cases,
+    "pptx": office.slide_cases,
     "epub": epub.cases,
     "man": man.cases,
     "openapi": openapi.cases,

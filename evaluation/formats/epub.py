@@ -25,10 +25,11 @@ def cases(folder: Path) -> Iterator[Case]:
     """Yield the books; their packages are fetched into `folder` once."""
     for generator, package, path in _BOOKS:
         data = (debian(package, folder) / path).read_bytes()
-        yield Case("epub", f"EPUB ({generator})", Path(path).name, data, _truth(data))
+        yield Case("epub", f"EPUB ({generator})", Path(path).name, data, truth(data))
 
 
-def _truth(data: bytes) -> Truth:
+def truth(data: bytes) -> Truth:
+    """Return what stands in a book."""
     with zipfile.ZipFile(io.BytesIO(data)) as book:
         package = str(
             etree.fromstring(book.read("META-INF/container.xml")).xpath("//*[local-name()='rootfile']/@full-path")[0]

@@ -45,6 +45,7 @@ KINDS: tuple[Kind, ...] = (
             "application/vnd.openxmlformats-officedocument.presentationml.template",
         ),
     ),
+    Kind("pdf", "application/pdf", (".pdf",), ("application/x-pdf",)),
     Kind("epub", "application/epub+zip", (".epub",)),
     Kind(
         "man",

@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 
 from docgraph.domain.errors import ConfigurationError
-from docgraph.formats import description, epub, html, man, markdown, notebook, office, plain_text, rst
+from docgraph.formats import description, epub, html, man, markdown, notebook, office, pdf, plain_text, rst
 from docgraph.formats.base import Format
 
 ENTRY_POINT_GROUP = "docgraph.formats"
@@ -17,6 +17,7 @@ BUILT_IN: tuple[Format, ...] = (
     rst.FORMAT,
     html.FORMAT,
     notebook.FORMAT,
+    pdf.FORMAT,
     office.DOCX,
     office.PPTX,
     epub.FORMAT,

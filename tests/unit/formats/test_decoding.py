@@ -61,7 +61,7 @@ def test_what_the_front_matter_of_an_empty_page_says_is_its_section() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"%PDF-1.7\n\x00", "a PDF file"),
+        (b"\x89PNG\r\n\x00", "a PNG image"),
         (b"PK\x03\x04\x00", "a ZIP archive"),
         (b"some\x00bytes", "a NUL byte at offset 4"),
     ],
@@ -94,7 +94,8 @@ def test_every_refusal_is_an_error_of_the_document() -> None:
         ("x.markdown", "text/markdown"),
         ("b/c.mdx", "text/markdown"),
         ("notes.txt", "text/plain"),
-        ("a.pdf", None),
+        ("a.pdf", "application/pdf"),
+        ("a.odt", None),
         ("README", None),
         ("a.md.bak", None),
     ],

@@ -14,8 +14,8 @@ import pytest
 from docgraph.domain.documents import ParsedDocument
 from docgraph.domain.errors import DocumentError, DocumentTooLargeError, DocumentUnreadableError, UnsupportedFormatError
 from docgraph.formats.base import IMPOSSIBLE, Read, Source
+from docgraph.formats.fonts import is_fixed_pitch
 from docgraph.formats.office import DOCX
-from docgraph.formats.office.fonts import is_fixed_pitch
 from support.unit.formats_samples import read as read_document
 from support.unit.office import HEADINGS, NAMES, level, numbered, numbering, package, paragraph, run, style, word
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from docgraph.formats.office.fonts import is_fixed_pitch
+from docgraph.formats.fonts import is_fixed_pitch
 from docgraph.formats.office.word_styles import integer, is_on
 from docgraph.formats.office.xml import A, P, R
 from docgraph.formats.writer import Inline, Item, OutlineWriter

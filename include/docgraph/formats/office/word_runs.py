@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from docgraph.formats.fonts import is_fixed_pitch
 from docgraph.formats.office.drawings import alternative_text
-from docgraph.formats.office.fonts import is_fixed_pitch
 from docgraph.formats.office.package import Relationship
 from docgraph.formats.office.word_styles import ParagraphKind, Styles, font_of, is_hidden, value_of
 from docgraph.formats.office.xml import MC, WP, M, R, V, W

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from docgraph.formats.office.fonts import is_fixed_pitch
+from docgraph.formats.fonts import is_fixed_pitch
 from docgraph.formats.office.xml import W
 
 if TYPE_CHECKING:

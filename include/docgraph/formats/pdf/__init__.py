@@ -1,0 +1,29 @@
+"""Reads PDF with pdfium: text in the order of reading, headings from the outline or the letters' size. Nothing in it is run."""
+
+from __future__ import annotations
+
+from docgraph.domain.content_types import kind_of
+from docgraph.formats.base import CERTAIN, IMPOSSIBLE, Read, Source, built_in
+
+_MARK = b"%PDF-"
+#: Viewers look for the mark in so many bytes; some printers write theirs in front of it.
+_HEAD = 1024
+
+
+def sniff(data: bytes) -> float:
+    """Tell whether the bytes carry the mark of a PDF."""
+    return CERTAIN if _MARK in data[:_HEAD] else IMPOSSIBLE
+
+
+def read(data: bytes, source: Source) -> Read:
+    """Read a PDF.
+
+    Raises:
+        DocumentUnreadableError: it is encrypted or damaged, or its pages are pictures without text.
+    """
+    from docgraph.formats.pdf.reader import read_pdf
+
+    return read_pdf(data, source)
+
+
+FORMAT = built_in(kind_of("pdf"), 1, sniff, read)

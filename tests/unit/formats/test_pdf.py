@@ -191,6 +191,13 @@ def test_titles_come_from_the_properties_unless_a_program_made_them_up() -> None
     assert read(pdf(Sheet().put(72, 700, "Words."), title="Microsoft Word - pump.doc")).outline.title is None
 
 
+def test_the_first_of_several_chapters_is_no_title() -> None:
+    sheets = [Sheet().put(72, 740, name, 18).lines(72, 700, *WORDS) for name in ("Start", "Limits")]
+    both = read(pdf(*sheets, outline=(Mark(1, "Start", 0, 760), Mark(1, "Limits", 1, 760))))
+    one = read(pdf(*sheets, outline=(Mark(1, "Start", 0, 760), Mark(2, "Limits", 1, 760))))
+    assert (both.outline.title, one.outline.title) == (None, "Start")
+
+
 def test_the_bytes_decide() -> None:
     data = pdf(Sheet().put(72, 700, "Words."))
     assert read_document(data, name="manual.md", content_type="text/markdown").format == "pdf"

@@ -51,6 +51,9 @@ def read_pdf(data: bytes, source: Source) -> Read:
     _write(writer, found, kept, headings)
     if title and not _is_name_of_file(title):
         writer.title = title
+    elif sum(entry.level == 1 for entry in outline) > 1:
+        # The first chapter is not what the manual is called.
+        writer.title = None
     text, made = writer.read()
     return Read(text, made)
 

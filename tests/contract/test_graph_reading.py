@@ -284,6 +284,9 @@ def test_counts_are_of_live_documents_and_their_generations(data: Dataset) -> No
     data.commit("upload:///b.md", ["three"])
     data.commit("upload:///b.md", [], deleted=True)
     assert data.graph.counts(data.tag) == {"documents": 1, "sections": 2, "entities": 0}
+    assert data.graph.dataset_with_counts(data.tag) == (data.graph.dataset(data.tag), data.graph.counts(data.tag))
+    nothing = {"documents": 0, "sections": 0, "entities": 0}
+    assert data.graph.dataset_with_counts("unknown") == (None, nothing)
     data.graph.ensure_dataset(data.tag, "v1")
     row = next(row for row in data.graph.datasets() if row["tag"] == data.tag)
     assert (row["embedding_version"], row["documents"], row["sections"]) == ("v1", 1, 2)

@@ -18,7 +18,8 @@ _PACKAGES = {"airflow": "apache-airflow-core", "neo4j_driver": "neo4j", "qdrant_
 
 def read_dataset(runtime: Runtime, tag: str) -> AlreadyRead:
     """Read what several steps of a report ask about a dataset."""
-    return AlreadyRead(counts=runtime.graph.counts(tag), dataset=runtime.graph.dataset(tag))
+    dataset, counts = runtime.graph.dataset_with_counts(tag)
+    return AlreadyRead(counts=counts, dataset=dataset)
 
 
 def links(runtime: Runtime, tag: str, verdict: Verdict, jobs: Sequence[JobState] | None = None) -> LinkCounts:

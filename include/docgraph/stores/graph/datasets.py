@@ -19,6 +19,13 @@ _ENSURE = (
     f"RETURN s.tag AS tag, {_VERSIONS}"
 )
 _DATASET = f"MATCH (s:Dataset {{tag: $tag}}) RETURN s.tag AS tag, {_VERSIONS}"
+_SUMMARY = (
+    "OPTIONAL MATCH (s:Dataset {tag: $tag}) OPTIONAL MATCH (d:Document {tag: $tag}) "
+    "WITH s, count(d) AS documents, coalesce(sum(size(d.generation)), 0) AS sections "
+    "RETURN CASE WHEN s IS NULL THEN NULL ELSE {tag: s.tag, embedding_version: s.embedding_version, building: s.building, "
+    "kept: coalesce(s.kept, []), retiring: coalesce(s.retiring, [])} END AS dataset, "
+    "documents, sections, COUNT { (:Entity {tag: $tag}) } AS entities"
+)
 # A write takes the node's lock until the transaction ends; what is read in a *later* statement is what stands.
 _LOCK = "MATCH (s:Dataset {tag: $tag}) SET s._lock = 1 REMOVE s._lock"
 _SET = (
@@ -42,6 +49,11 @@ class Datasets(Base):
         """Return the dataset's node, `{tag, embedding_version, building, kept, retiring}`, or None."""
         rows = self._read(_DATASET, tag=tag)
         return rows[0] if rows else None
+
+    def dataset_with_counts(self, tag: str) -> tuple[dict[str, Any] | None, dict[str, int]]:
+        """Return what `dataset` and `counts` say, of one moment and in one statement."""
+        row = self._read(_SUMMARY, tag=tag)[0]
+        return row.pop("dataset"), row
 
     def dataset_versions(self, tag: str) -> DatasetVersions | None:
         """Return the dataset's embedding versions, or None where there is no such dataset."""

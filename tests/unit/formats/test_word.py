@@ -335,6 +335,11 @@ def test_many_runs_take_time_that_grows_with_them() -> None:
         (package({"word/other.xml": "<a/>"}), DocumentUnreadableError, "no part 'word/document.xml'"),
         (package({"word/document.xml": "<a><b></a>"}), DocumentUnreadableError, "not well-formed"),
         (
+            package({"word/document.xml": '<?xml version="1.0" encoding="UTF-9"?><a/>'}),
+            DocumentUnreadableError,
+            "UTF-9",
+        ),
+        (
             package({"word/document.xml": f"<w:document {NAMES}><w:body>{paragraph('x')}"}),
             DocumentUnreadableError,
             "not well-formed",

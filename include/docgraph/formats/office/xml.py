@@ -38,6 +38,8 @@ _STRICT = tuple(
     )
 )
 _CHUNK = 2**16
+#: What the parser raises for an encoding that it doesn't know, or can't read.
+_ENCODING = (LookupError, ValueError)
 
 
 def root_of(content: bytes, what: str) -> Element:
@@ -52,7 +54,7 @@ def root_of(content: bytes, what: str) -> Element:
     _refuse_document_type(content, what)
     try:
         return ElementTree.fromstring(content)  # noqa: S314 - document types, and with them entities, were refused above
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, *_ENCODING) as error:
         raise _malformed(what, error) from error
 
 
@@ -89,7 +91,7 @@ def blocks_of(content: bytes, container: str, what: str) -> Iterator[Element]:
                 elif around and depth < around:
                     around, is_done = 0, True
         parser.close()
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, *_ENCODING) as error:
         raise _malformed(what, error) from error
 
 
@@ -127,5 +129,5 @@ def _refuse_document_type(content: bytes, what: str) -> None:
         parser.Parse(content, True)
     except RootError:
         return
-    except expat.ExpatError as error:
+    except (expat.ExpatError, *_ENCODING) as error:
         raise _malformed(what, error) from error

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from docgraph_local.paths import repository
-from evaluation.formats import epub, html, man, office, openapi, pdf, rst
+from evaluation.formats import asciidoc, epub, html, man, office, openapi, pdf, rst
 from evaluation.formats.measuring import Case, Score, measure
 
 Cases = Callable[[Path], Iterator[Case]]
@@ -22,6 +22,7 @@ SETS: dict[str, Cases] = {
     "man": man.cases,
     "openapi": openapi.cases,
     "rst": rst.cases,
+    "asciidoc": asciidoc.cases,
 }
 _LEAST = {"headings": 0.98, "code": 0.98, "words": 0.97, "anchors": 0.97}
 _MOST_FRAME = 0.05

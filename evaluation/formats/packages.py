@@ -28,6 +28,7 @@ def debian(package: str, folder: Path) -> Path:
         return target
     loading = folder / "loading" / package
     loading.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     _run(package, ["apt-get", "download", "--quiet", package], loading)
     for archive in loading.glob("*.deb"):
         _run(package, ["dpkg-deb", "--extract", str(archive), str(target)], loading)
@@ -89,6 +90,24 @@ def _environment(requirement: str, folder: Path) -> Path:
         _run(requirement, [str(target / "bin" / "pip"), "install", "--quiet", requirement], folder)
         (target / "ready").touch()
     return target / "bin"
+
+
+def node(requirement: str, program: Path, folder: Path, packages: Path) -> None:
+    """Run a program in `folder` on Node, with a package of npm and what that needs installed below `packages`.
+
+    Raises:
+        PackageError: it can't be installed, or the program fails.
+    """
+    target = packages / "node" / requirement.replace("/", "+")
+    if not (target / "ready").is_file():
+        target.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(target)]
+        _run(requirement, [*command, requirement], target)
+        (target / "ready").touch()
+    link = folder / "node_modules"
+    link.unlink(missing_ok=True)
+    link.symlink_to(target / "node_modules")
+    _run(requirement, ["node", "--preserve-symlinks-main", str(program)], folder)
 
 
 def _run(package: str, command: list[str], folder: Path) -> None:

@@ -24,6 +24,7 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind("markdown", "text/markdown", (".md", ".markdown", ".mdx"), ("text/x-markdown", "text/mdx")),
     Kind("rst", "text/x-rst", (".rst", ".rest"), ("text/prs.fallenstein.rst", "text/restructured")),
+    Kind("asciidoc", "text/asciidoc", (".adoc", ".asciidoc"), ("text/x-asciidoc",)),
     Kind("html", "text/html", (".html", ".htm", ".xhtml"), ("application/xhtml+xml",)),
     Kind("notebook", "application/x-ipynb+json", (".ipynb",)),
     Kind(

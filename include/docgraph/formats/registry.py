@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 
 from docgraph.domain.errors import ConfigurationError
-from docgraph.formats import description, epub, html, man, markdown, notebook, office, pdf, plain_text, rst
+from docgraph.formats import asciidoc, description, epub, html, man, markdown, notebook, office, pdf, plain_text, rst
 from docgraph.formats.base import Format
 
 ENTRY_POINT_GROUP = "docgraph.formats"
@@ -15,6 +15,7 @@ ENTRY_POINT_GROUP = "docgraph.formats"
 BUILT_IN: tuple[Format, ...] = (
     markdown.FORMAT,
     rst.FORMAT,
+    asciidoc.FORMAT,
     html.FORMAT,
     notebook.FORMAT,
     pdf.FORMAT,

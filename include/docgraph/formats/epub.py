@@ -176,7 +176,8 @@ def _parse(content: bytes, start: _Start, end: _End, what: str, *, text: _End | 
         parser.CharacterDataHandler = text
     try:
         parser.Parse(content, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        # The latter two: an encoding that the parser doesn't know, or can't use.
         raise DocumentUnreadableError(f"{what} is not well-formed XML ({error}). Export the book again.") from error
 
 

@@ -105,6 +105,8 @@ def test_entities_are_not_expanded() -> None:
         (book().replace(b"META-INF", b"META-INX"), DocumentError),
         (book(OEBPS__book_opf="<package"), DocumentUnreadableError),
         (book(OEBPS__book_opf="<package/>"), DocumentEmptyError),
+        (book(OEBPS__book_opf='<?xml version="1.0" encoding="UTF-9"?><package/>'), DocumentUnreadableError),
+        (book(OEBPS__book_opf='<?xml version="1.0" encoding="utf-7"?><package/>'), DocumentUnreadableError),
     ],
 )
 def test_what_is_no_book_is_refused_with_the_reason(data: bytes, kind: type[DocumentError]) -> None:

@@ -26,7 +26,11 @@ ROOT = repository()
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What Airflow makes of the DAGs and plugins, in a process and a home of its own."""
-    home = tmp_path_factory.mktemp("airflow")
+    return describe(tmp_path_factory.mktemp("airflow"))
+
+
+def describe(home: Path, **settings: str) -> dict[str, Any]:
+    """Ask Airflow in a new home what it makes of the DAGs and plugins under these settings."""
     environment = {
         **TUNING,
         "PATH": os.environ["PATH"],
@@ -38,6 +42,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "DOCGRAPH_HOME": str(home / "docgraph"),
         "DOCGRAPH_TOKEN": "a-token",
         "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("config", "include", "cli", "")),
+        **settings,
     }
     ran = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("describe_dags.py")), str(ROOT / "docs" / "examples")],
@@ -61,7 +66,8 @@ def stage_tasks(described: dict[str, Any]) -> dict[str, Any]:
 def test_every_dag_can_be_imported_and_is_known_by_name(described: dict[str, Any]) -> None:
     assert described["import_errors"] == {}
     assert set(described["dags"]) == DAGS
-    assert {path.stem for path in (ROOT / "dags").glob("*.py")} == DAGS
+    files = {path.stem for path in (ROOT / "dags").glob("*.py")}
+    assert files - {"watch_sources"} == DAGS - {"watch_filesystem"}
 
 
 @pytest.mark.parametrize("dag", sorted(DAGS))
@@ -191,6 +197,25 @@ def test_the_watching_dag_runs_without_end_and_waits_in_the_triggerer(described:
     assert dag["has_start_date"], "without a start date only the first run ever starts"
     assert dag["tasks"]["wait_for_files"]["deferrable"]
     assert dag["tasks"]["take_files"]["upstream"] == ["wait_for_files"]
+
+
+def test_each_configured_source_has_a_dag_of_its_own(tmp_path: Path) -> None:
+    config = tmp_path / "sources.yaml"
+    config.write_text("sources: [{name: filesystem}, {name: manuals, where: drops, tag: manuals}]\n", encoding="utf-8")
+    described = describe(tmp_path, DOCGRAPH_CONFIG=str(config))
+    assert described["import_errors"] == {}
+    assert {dag for dag in described["dags"] if dag.startswith("watch_")} == {"watch_filesystem", "watch_manuals"}
+    for dag in ("watch_filesystem", "watch_manuals"):
+        assert list(described["dags"][dag]["tasks"]) == ["wait_for_files", "take_files"]
+
+
+def test_a_source_that_can_not_be_is_an_import_error_that_says_what_to_change(tmp_path: Path) -> None:
+    config = tmp_path / "sources.yaml"
+    config.write_text("sources: [{name: wiki, kind: gopher}]\n", encoding="utf-8")
+    described = describe(tmp_path, DOCGRAPH_CONFIG=str(config))
+    (error,) = described["import_errors"].values()
+    assert "sources.yaml: sources: wiki: kind: 'gopher' is no kind of source; known are filesystem" in error
+    assert "ingest_documents" in described["dags"], "the other DAGs are there all the same"
 
 
 def test_the_plugin_is_registered_and_its_link_leads_to_the_runs_report(described: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """How often, after which pauses and for how long something is tried again: one type for every retry that docgraph makes itself.
 
 The drivers of Redis, Neo4j and S3 retry on their own; they are set up where they are connected. A loop that waits for a state,
-or that computes anew because somebody else committed first, is not a retry.
+or that computes anew because another attempt committed first, is not a retry.
 """
 
 from __future__ import annotations

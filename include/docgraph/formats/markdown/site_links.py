@@ -23,7 +23,7 @@ _SHORTCODES = re.compile(
     + _LABEL.format(name="jekyll_text")
     + r"\{%-?\s*link\s+(?P<jekyll>[^\s%{}]{1,500})\s*-?%\}"
 )
-#: `x[[1]]` and `[[ -f file ]]` are code that somebody did not mark as such.
+#: `x[[1]]` and `[[ -f file ]]` are code that is not marked as such.
 _WIKI = re.compile(
     r"(?<![\w!\]\\])\[\[(?P<page>(?=[\w./#])[^\[\]\n|#]{0,300})(?:#(?P<heading>[^\[\]\n|]{1,300}))?(?:\|(?P<text>[^\[\]\n]{1,300}))?\]\]"
 )

@@ -179,7 +179,7 @@ def test_a_question_that_the_dataset_does_not_answer_is_advised_against(service:
     [
         ("search", {"query": "anything", "tag": "no-such-dataset"}, "The datasets are:"),
         ("search", {"query": " ", "tag": "no-such-dataset"}, "question is empty"),
-        ("search", {"query": "x", "tag": "Not A Tag"}, "is no tag"),
+        ("search", {"query": "x", "tag": "Not A Tag"}, "is not a valid tag"),
         ("search", {"query": "x", "tag": "docs", "limit": 1000}, "limit"),
         ("read_section", {"section_id": str(uuid.uuid4())}, "Search again"),
         ("neighbours", {"section_id": "nonsense"}, "Search again"),

@@ -70,8 +70,8 @@ class RunLauncher:
     def ingest(self, jobs: Iterable[JobState], note: str | None = None) -> Iterator[Launch]:
         """Make sure that each of the queued jobs has a live run, one run a dataset and `max_jobs_per_run`; lazily, run by run.
 
-        Jobs that are not queued (any more) are passed over. A run that can't be started loses nothing: its jobs stay queued, and
-        the sidecar's dispatcher asks again.
+        Jobs that were refused at intake are given along, for the report; others that are not queued (any more) are passed over.
+        A run that can't be started loses nothing: its jobs stay queued, and the sidecar's dispatcher asks again.
         """
         for tag, queued in _by_tag(jobs).items():
             for start in range(0, len(queued), self._most):
@@ -143,9 +143,11 @@ def is_ingest_run_id(run_id: str) -> bool:
 
 
 def _by_tag(jobs: Iterable[JobState]) -> dict[str, list[JobState]]:
-    """Group the queued jobs by dataset, in the order of their versions."""
+    """Group by dataset the jobs that are for a run to claim, in the order of their versions."""
     groups: defaultdict[str, list[JobState]] = defaultdict(list)
     for state in sorted(jobs, key=lambda state: state.job.version):
-        if state.status is JobStatus.QUEUED:
+        # What was refused at intake has no work, but belongs in the report of the run with which it came.
+        refused = state.status is JobStatus.FAILED and not state.run_id
+        if state.status is JobStatus.QUEUED or refused:
             groups[state.job.tag].append(state)
     return dict(groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -92,9 +93,19 @@ def test_runs_that_keep_ending_are_an_error_that_names_them(launcher: RunLaunche
 
 
 def test_jobs_that_are_not_queued_any_more_start_nothing(launcher: RunLauncher, airflow: AirflowServer) -> None:
-    ended = [queued(status=status) for status in JobStatus if status is not JobStatus.QUEUED]
+    ended = [replace(queued(status=status), run_id="run") for status in JobStatus if status is not JobStatus.QUEUED]
     assert list(launcher.ingest(ended)) == []
     assert airflow.runs == {}
+
+
+def test_what_was_refused_at_intake_goes_to_the_run_that_it_came_with(
+    launcher: RunLauncher, airflow: AirflowServer
+) -> None:
+    good, refused = queued(version=2), queued(version=0, status=JobStatus.FAILED)
+    (launch,) = launcher.ingest([good, refused])
+    assert airflow.runs[str(launch.run_id)]["conf"]["job_ids"] == [refused.job.job_id, good.job.job_id]
+    (alone,) = launcher.ingest([queued(status=JobStatus.FAILED)])
+    assert alone.run_id is not None, "even where it came alone: its run's report says why it failed"
 
 
 def test_a_locked_database_is_waited_out(launcher: RunLauncher, airflow: AirflowServer, outcomes: Counter[str]) -> None:

@@ -204,6 +204,7 @@ def test_the_bytes_decide() -> None:
     with pytest.raises(DocumentUnreadableError, match="damaged or cut off"):
         read_document(b"%PDF-1.7\n\x00", name="manual.md", content_type="text/markdown")
     assert (sniff(b"\n" * 500 + data), sniff(b"Words %PD")) == (CERTAIN, IMPOSSIBLE)
+    assert sniff(b"%!PS-Adobe-3.0 PDF\n" + data) == CERTAIN
 
 
 @pytest.mark.parametrize(
@@ -274,3 +275,9 @@ def test_the_same_bytes_give_the_same_text_under_any_hash_seed(tmp_path: Path) -
     }
     assert len(outputs) == 1
     assert "1 Start" in outputs.pop()
+
+
+def test_a_text_that_speaks_of_the_mark_is_no_pdf() -> None:
+    text = "# Formats\n\nA mark in the bytes (`%PDF-1.7`, the members of an archive) outweighs what was declared.\n"
+    parsed = read_document(text.encode(), name="formats.md", content_type="text/markdown")
+    assert (parsed.format, parsed.warnings) == ("markdown", ())

@@ -8,11 +8,18 @@ from docgraph.formats.base import CERTAIN, IMPOSSIBLE, Read, Source, built_in
 _MARK = b"%PDF-"
 #: Viewers look for the mark in so many bytes; some printers write theirs in front of it.
 _HEAD = 1024
+#: What points to the table of objects, in the last so many bytes.
+_END, _TAIL = b"startxref", 4096
 
 
 def sniff(data: bytes) -> float:
-    """Tell whether the bytes carry the mark of a PDF."""
-    return CERTAIN if _MARK in data[:_HEAD] else IMPOSSIBLE
+    """Tell whether the bytes are a PDF: they begin with its mark, or hold it a little later and end as one.
+
+    A text that speaks of the mark in its first lines is none.
+    """
+    if data.lstrip()[: len(_MARK)] == _MARK:
+        return CERTAIN
+    return CERTAIN if _MARK in data[:_HEAD] and _END in data[-_TAIL:] else IMPOSSIBLE
 
 
 def read(data: bytes, source: Source) -> Read:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import entry_points
 
-from docgraph.domain.errors import ConfigurationError
+from docgraph.domain.plug_ins import with_plug_ins
 from docgraph.formats import asciidoc, description, epub, html, man, markdown, notebook, office, pdf, plain_text, rst
 from docgraph.formats.base import Format
 
@@ -36,26 +35,15 @@ def formats() -> Mapping[str, Format]:
     Raises:
         ConfigurationError: a plug-in can't be loaded, is not a format, or has the name of another one.
     """
-    found = {each.name: each for each in BUILT_IN}
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
-        try:
-            made = entry.load()
-        except Exception as error:
-            raise ConfigurationError(
-                f"The format {entry.name!r} ({entry.value}) can't be loaded: {error}; repair or uninstall its package."
-            ) from error
-        if not isinstance(made, Format):
-            raise ConfigurationError(
-                f"The format {entry.name!r} ({entry.value}) is a {type(made).__name__}, not a docgraph.formats.base.Format; "
-                "see docs/howto/add-a-format.md."
-            )
-        if made.name in found:
-            raise ConfigurationError(
-                f"The format {entry.name!r} ({entry.value}) calls itself {made.name!r}, as another one does; "
-                "rename it or uninstall its package."
-            )
-        found[made.name] = made
-    return found
+    return with_plug_ins(
+        BUILT_IN,
+        group=ENTRY_POINT_GROUP,
+        noun="format",
+        kind=Format,
+        otherwise=lambda made: (
+            f"is a {type(made).__name__}, not a docgraph.formats.base.Format; see docs/howto/add-a-format.md."
+        ),
+    )
 
 
 def versions() -> Mapping[str, int]:

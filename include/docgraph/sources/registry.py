@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import entry_points
 
 from docgraph.domain.errors import ConfigurationError
+from docgraph.domain.plug_ins import with_plug_ins
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
 from docgraph.sources import filesystem
@@ -37,26 +37,13 @@ def kinds() -> Mapping[str, SourceKind]:
     Raises:
         ConfigurationError: a plug-in can't be loaded, is no kind of source, or has the name of another one.
     """
-    found = {kind.name: kind for kind in BUILT_IN}
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
-        try:
-            kind = entry.load()
-        except Exception as error:
-            raise ConfigurationError(
-                f"The kind of source {entry.name!r} ({entry.value}) can't be loaded: {error}; repair or uninstall its package."
-            ) from error
-        if not isinstance(kind, SourceKind):
-            raise ConfigurationError(
-                f"The kind of source {entry.name!r} ({entry.value}) is a {type(kind).__name__}, not a "
-                "docgraph.sources.registry.SourceKind."
-            )
-        if kind.name in found:
-            raise ConfigurationError(
-                f"The kind of source {entry.name!r} ({entry.value}) calls itself {kind.name!r}, as another one does; "
-                "rename it or uninstall its package."
-            )
-        found[kind.name] = kind
-    return found
+    return with_plug_ins(
+        BUILT_IN,
+        group=ENTRY_POINT_GROUP,
+        noun="kind of source",
+        kind=SourceKind,
+        otherwise=lambda made: f"is a {type(made).__name__}, not a docgraph.sources.registry.SourceKind.",
+    )
 
 
 def source_of(wanted: SourceConfig, settings: Settings, config: IngestConfig) -> Source:

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
+from docgraph.domain import plug_ins as plug_ins_module
 from docgraph.domain.documents import Extraction, ParsedDocument
 from docgraph.domain.errors import ConfigurationError, DocumentError
 from docgraph.domain.identity import document_id
 from docgraph.extraction import ExtractOptions, extract
-from docgraph.extraction import registry as registry_module
 from docgraph.extraction.findings import DocumentView, Extractor, Finding, Named
 from docgraph.extraction.registry import BUILT_IN, extractors
 from docgraph.formats import parse
@@ -200,7 +200,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Any:
     def put(*plugins: object) -> None:
         points = [_EntryPoint(getattr(made, "__name__", "thing"), made) for made in plugins]
         monkeypatch.setattr(
-            registry_module, "entry_points", lambda group: points if group == "docgraph.extractors" else []
+            plug_ins_module, "entry_points", lambda group: points if group == "docgraph.extractors" else []
         )
         extractors.cache_clear()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from docgraph.domain import plug_ins as plug_ins_module
 from docgraph.domain.errors import ConfigurationError
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
@@ -36,7 +37,7 @@ def configured(tmp_path: Path, text: str) -> tuple[Settings, IngestConfig]:
 @pytest.fixture
 def plug_ins(monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
     found: list[EntryPoint] = []
-    monkeypatch.setattr(registry, "entry_points", lambda group: [each for each in found if each.group == group])
+    monkeypatch.setattr(plug_ins_module, "entry_points", lambda group: [each for each in found if each.group == group])
     kinds.cache_clear()
     monkeypatch.setattr(registry, "kinds", kinds.__wrapped__)
     return found

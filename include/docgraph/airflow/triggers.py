@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import functools
 import json
@@ -32,8 +33,9 @@ class _Waiting(BaseTrigger):
 
     poke_interval: float
 
+    @abc.abstractmethod
     def _look(self) -> list[str] | None:
-        raise NotImplementedError
+        """Look once; None: there is nothing to take."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll the source; the task returns what was seen, nothing after a quiet day."""

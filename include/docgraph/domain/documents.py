@@ -181,7 +181,6 @@ class Plan:
     #: None for a deletion.
     document: ExtractedDocument | None
     base_generation: tuple[str, ...]
-    target_generation: tuple[str, ...]
     difference: Difference
     deleted: bool = False
 

@@ -88,6 +88,10 @@ class JobState:
     error_code: str = ""
     report: str = ""
 
+    def given_up_by(self, run_id: str) -> bool:
+        """Whether the run's own report gave the job up, so that a task of it that is cleared takes it up again."""
+        return (self.status, self.run_id, self.error_code) == (JobStatus.FAILED, run_id, GIVEN_UP)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

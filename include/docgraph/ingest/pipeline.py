@@ -16,7 +16,7 @@ from types import ModuleType
 
 from docgraph.domain.documents import Plan
 from docgraph.domain.errors import ArtifactDamagedError, DocumentError, InfrastructureError, JobNotFoundError
-from docgraph.domain.jobs import GIVEN_UP, STAGES, JobState, JobStatus, Outcome
+from docgraph.domain.jobs import GIVEN_UP, STAGES, JobState, Outcome
 from docgraph.ingest.stages import build_graph, embed, extract, parse, reconcile, vector_upsert
 from docgraph.ingest.work import JobLostError, Work, begin, is_current, pipeline_version
 from docgraph.runtime.connections import Runtime
@@ -133,8 +133,7 @@ def _with_cleared(runtime: Runtime, run_id: str, states: Sequence[JobState]) -> 
     cleared = {
         state.job.job_id
         for state in states
-        if (state.status, state.run_id, state.error_code) == (JobStatus.FAILED, run_id, GIVEN_UP)
-        and runtime.state.jobs.take_up_again(state.job.job_id, run_id)
+        if state.given_up_by(run_id) and runtime.state.jobs.take_up_again(state.job.job_id, run_id)
     }
     again = {state.job.job_id: state for state in runtime.state.jobs.get_many(cleared)}
     return [again.get(state.job.job_id, state) for state in states]

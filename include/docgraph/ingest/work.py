@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from docgraph.domain.documents import Committed, EmbeddingVersion
 from docgraph.domain.errors import ArtifactDamagedError, EmbeddingVersionError, JobNotFoundError
 from docgraph.domain.identity import content_hash
-from docgraph.domain.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation
+from docgraph.domain.jobs import Job, JobState, Operation
 from docgraph.domain.pipeline_version import PipelineVersion
 from docgraph.extraction import EXTRACT_VERSION, ExtractOptions
 from docgraph.formats import PARSE_VERSION, ParseOptions
@@ -237,8 +237,7 @@ def begin(runtime: Runtime, job_id: str, run_id: str, stage: str) -> Work | None
     """
     jobs = runtime.state.jobs
     begun = jobs.begin_stage(job_id, run_id, stage)
-    given_up = begun.state and (begun.state.status, begun.state.run_id, begun.state.error_code)
-    if given_up == (JobStatus.FAILED, run_id, GIVEN_UP) and jobs.take_up_again(job_id, run_id):
+    if begun.state is not None and begun.state.given_up_by(run_id) and jobs.take_up_again(job_id, run_id):
         begun = jobs.begin_stage(job_id, run_id, stage)
     if begun.state is None:
         raise JobNotFoundError(f"No job has the id {job_id}.")

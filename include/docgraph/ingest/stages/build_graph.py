@@ -51,7 +51,6 @@ def make_plan(work: Work, committed: Committed) -> Plan:
         document_id=work.document_id,
         document=document,
         base_generation=committed.generation,
-        target_generation=target,
         difference=Difference.between(committed.generation, target),
         deleted=work.deletes,
     )

@@ -55,6 +55,10 @@ class Datasets(Base):
         row = self._read(_SUMMARY, tag=tag)[0]
         return row.pop("dataset"), row
 
+    def counts(self, tag: str) -> dict[str, int]:
+        """Return the dataset's numbers of live documents, of sections in their generations, and of entities."""
+        return self.dataset_with_counts(tag)[1]
+
     def dataset_versions(self, tag: str) -> DatasetVersions | None:
         """Return the dataset's embedding versions, or None where there is no such dataset."""
         dataset = self.dataset(tag)

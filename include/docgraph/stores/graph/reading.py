@@ -139,11 +139,6 @@ _DATASET_STATE = (
     "OPTIONAL MATCH (d:Source {tag: $tag}) WHERE d.fence IS NOT NULL "
     "RETURN count(d) AS documents, coalesce(sum(d.fence), 0) AS fences, coalesce(max(d.committed_at), '') AS newest"
 )
-_COUNTS = (
-    "OPTIONAL MATCH (d:Document {tag: $tag}) "
-    "WITH count(d) AS documents, coalesce(sum(size(d.generation)), 0) AS sections "
-    "RETURN documents, sections, COUNT { (:Entity {tag: $tag}) } AS entities"
-)
 _DATASETS = (
     "MATCH (s:Dataset) OPTIONAL MATCH (d:Document {tag: s.tag}) "
     "RETURN s.tag AS tag, s.embedding_version AS embedding_version, s.building AS building, "
@@ -174,11 +169,11 @@ class Reading(Base):
         `text` is what a person typed, never Lucene syntax: see `lucene`. `document_ids` and `heading` (part of the
         heading path, any case) restrict without losing hits to the limit. Text without a letter or digit finds nothing.
         """
+        if document_ids is None and heading is None:
+            return self.fulltext_many(tag, [text], limit, stillness=stillness)[0]
         inner = lucene.clause(text)
         if inner is None:
             return []
-        if document_ids is None and heading is None:
-            return self.fulltext_many(tag, [text], limit, stillness=stillness)[0]
         parameters = {
             "lucene": lucene.restricted(tag, inner),
             "limit": limit,
@@ -295,10 +290,6 @@ class Reading(Base):
         parameters = {"ids": list(section_ids), "per": per, "common": common}
         rows = self._read_whole(_SHARED, ("related_id", "document_id"), parameters, stillness)
         return [SharedEntities(r["section_id"], r["related_id"], r["document_id"], tuple(r["names"])) for r in rows]
-
-    def counts(self, tag: str) -> dict[str, int]:
-        """Return the dataset's numbers of live documents, of sections in their generations, and of entities."""
-        return self._read(_COUNTS, tag=tag)[0]
 
     def datasets(self) -> list[dict[str, Any]]:
         """Return every dataset: `{tag, embedding_version, building, documents, sections}`."""

@@ -1,4 +1,4 @@
-"""The verdict says ready after every run on changing documents, whoever else is at work on the same dataset meanwhile."""
+"""The verdict says ready after every run on changing documents, whatever else works on the same dataset meanwhile."""
 
 from __future__ import annotations
 

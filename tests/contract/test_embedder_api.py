@@ -201,7 +201,7 @@ def test_the_index_counts_over_all_requests_of_a_call(embedder: str) -> None:
 
 def test_openais_shapes_are_spoken(http: httpx.Client) -> None:
     plain = embed(http, input="hello", model="all-MiniLM-L6-v2").json()
-    packed = embed(http, input=["hello"], encoding_format="base64", user="somebody").json()
+    packed = embed(http, input=["hello"], encoding_format="base64", user="a user").json()
     assert (plain["object"], plain["model"]) == ("list", "all-MiniLM-L6-v2")
     assert plain["data"][0]["object"] == "embedding"
     assert plain["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
@@ -330,7 +330,7 @@ def test_of_several_servers_the_one_that_makes_the_version_is_asked(
     assert np.array_equal(servers.serving(mean).embed(["a text"]), client.embed(["a text"]))
     with pytest.raises(EmbeddingVersionError, match=f"{mean}.*{cls}"):
         servers.serving("unknown")
-    # One that is away is in nobody's way who needs another, but nothing can be said of what it would make.
+    # One that is unavailable keeps no caller from using another, but nothing can be said of what it would make.
     partly = EmbeddingServers(away, cls_client)
     assert partly.serving(cls).version.name == cls
     assert [version.name for version in partly.served()] == [cls]

@@ -18,7 +18,7 @@ from airflow.serialization.definitions.assets import SerializedAsset
 
 from docgraph.airflow import assets
 
-#: What somebody may type into the trigger form of `ingest_documents`.
+#: What a person may type into the trigger form of `ingest_documents`.
 FORMS: tuple[dict[str, Any], ...] = (
     {"tag": "docs", "job_ids": None},
     {"tag": "docs", "job_ids": ["a", "b"]},

@@ -94,7 +94,7 @@ class Live:
 
     @contextmanager
     def growing(self, path: Path) -> Iterator[None]:
-        """A file in the watch folder that somebody goes on writing, so that the watcher leaves it there."""
+        """A file in the watch folder that is still being written, so that the watcher leaves it there."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("# Growing\n")
         stop = threading.Event()

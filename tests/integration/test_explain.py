@@ -154,7 +154,7 @@ def test_a_failed_update_says_that_the_earlier_content_stands(
 
 def test_a_cancelled_job_can_be_resumed(runtime: Runtime, tag: str, ask: Ask) -> None:
     job_id = queue(runtime, tag)
-    runtime.state.jobs.cancel(job_id, "somebody changed their mind")
+    runtime.state.jobs.cancel(job_id, "no longer wanted")
     assert ask() == ("queue", "cancelled")
     broken = explain(runtime, [URI], tag).broken
     assert broken

@@ -115,7 +115,7 @@ def test_a_cancelled_job_changes_nothing(runtime: Runtime, version: EmbeddingVer
     (batch,) = pipeline.claim(runtime, run_id, tag, [job_id])
     for stage in STAGES[:5]:
         pipeline.run_stage(runtime, stage, run_id, batch)
-    runtime.state.jobs.cancel(job_id, "somebody changed their mind")
+    runtime.state.jobs.cancel(job_id, "no longer wanted")
     pipeline.run_stage(runtime, "reconcile", run_id, batch)
     state = runtime.state.jobs.get(job_id)
     assert state.status is JobStatus.CANCELLED

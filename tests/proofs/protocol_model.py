@@ -147,7 +147,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Attempts whose interleavings say something, what else may happen meanwhile, and by which arm somebody reads."""
+    """Attempts whose interleavings say something, what else may happen meanwhile, and by which arm a reader reads."""
 
     works: tuple[Work, ...]
     losses: int = 0

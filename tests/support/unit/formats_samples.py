@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 
 from docgraph.domain.documents import ParsedDocument
 from docgraph.domain.identity import document_id
@@ -77,3 +80,18 @@ class Prose:
 
     def paragraphs(self, number: int) -> list[str]:
         return [self.paragraph() for _ in range(number)]
+
+
+def under_hash_seeds(program: str, *arguments: str, text: str | None = None) -> set[str]:
+    """Run a program under three hash seeds and locales; returns what it prints, one text where that is the same each time."""
+    return {
+        subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed, "LC_ALL": locale},
+        ).stdout
+        for seed, locale in (("0", "C"), ("1", "C.UTF-8"), ("4711", "POSIX"))
+    }

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,35 +9,12 @@ import pytest
 
 from docgraph.domain.errors import DocumentEmptyError, DocumentEncodingError
 from docgraph.formats.asciidoc import FORMAT, sniff
-from docgraph.formats.base import IMPOSSIBLE, LIKELY, POSSIBLE, Read, Source
+from docgraph.formats.base import IMPOSSIBLE, LIKELY, POSSIBLE, Source
 from support.unit.formats_samples import read as read_document
+from support.unit.markup import Markup
 
-
-def raw(text: str) -> Read:
-    return FORMAT.read(text.encode(), Source("upload:///guide/pump.adoc"))
-
-
-def body(text: str) -> str:
-    """Return the text below one heading."""
-    written = raw(f"= A\n\n{text}\n").text
-    assert written == "A" or written.startswith("A\n\n")
-    return written[3:]
-
-
-def headings(text: str) -> list[tuple[int, str, str]]:
-    return [(s.level, s.heading_path[-1], s.anchor) for s in raw(text).outline.sections if s.heading is not None]
-
-
-def links(text: str) -> list[tuple[str, str]]:
-    return [(link.text, link.reference) for s in raw(text).outline.sections for link in s.links]
-
-
-def code(text: str) -> list[tuple[str, str]]:
-    return [
-        (block.language, "\n".join(line for _, line in block.lines))
-        for s in raw(text).outline.sections
-        for block in s.code
-    ]
+MARKUP = Markup(FORMAT, "upload:///guide/pump.adoc", "= A\n\n{}\n")
+raw, body, headings, links, code = MARKUP.raw, MARKUP.body, MARKUP.headings, MARKUP.links, MARKUP.code
 
 
 def test_a_document_becomes_sections_with_paths_anchors_and_lines() -> None:
@@ -282,25 +256,7 @@ def test_bytes_tell_the_format(data: bytes, score: float) -> None:
     assert sniff(data) == score
 
 
-_PROGRAM = """
-from docgraph.formats.asciidoc import FORMAT
-from docgraph.formats.base import Source
-import hashlib
-read = FORMAT.read(open(0, "rb").read(), Source("upload:///a.adoc"))
-print(hashlib.sha256(repr((read.text, [(s.heading_path, s.anchor, s.links) for s in read.outline.sections])).encode()).hexdigest())
-"""
-
-
 def test_the_answer_does_not_depend_on_the_process() -> None:
     source = "= A\n\n<<b>> x.footnote:[n]\n\n[#b%opt1%opt2]\n== B\n\n[%header%footer]\n|===\n|a |b\n|===\n"
-    answers = {
-        subprocess.run(
-            [sys.executable, "-c", _PROGRAM],
-            input=source.encode(),
-            env={**os.environ, "PYTHONHASHSEED": seed, "LC_ALL": place, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for seed, place in (("0", "C"), ("1", "C.UTF-8"), ("2", "POSIX"))
-    }
+    answers = MARKUP.answers_of_processes(source)
     assert len(answers) == 1

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -16,6 +13,7 @@ from docgraph.formats.base import CERTAIN, IMPOSSIBLE, LIKELY
 from docgraph.formats.description import sniff_json_schema, sniff_openapi
 from docgraph.formats.description.loading import as_json, load
 from support.unit.formats_samples import read as read_document
+from support.unit.formats_samples import under_hash_seeds
 
 API = """# the pump
 openapi: 3.1.0
@@ -284,15 +282,5 @@ def test_the_same_bytes_give_the_same_sections_under_any_hash_seed() -> None:
         "import sys; from support.unit.formats_samples import read; "
         "print([s.section_id for s in read(sys.stdin.read(), name='openapi.yaml', content_type='').sections])"
     )
-    answers = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            input=API,
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed, "LC_ALL": locale},
-        ).stdout
-        for seed, locale in (("0", "C.UTF-8"), ("1", "C"))
-    }
+    answers = under_hash_seeds(program, text=API)
     assert len(answers) == 1

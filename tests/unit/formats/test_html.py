@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from docgraph.domain.documents import ParsedDocument
@@ -13,6 +9,7 @@ from docgraph.domain.errors import DocumentEmptyError, UnsupportedFormatError
 from docgraph.formats.base import CERTAIN, IMPOSSIBLE, LIKELY
 from docgraph.formats.html.sniffing import sniff
 from support.unit.formats_samples import read as read_document
+from support.unit.formats_samples import under_hash_seeds
 
 
 def read(html: str | bytes, name: str = "guide/page.html") -> ParsedDocument:
@@ -398,16 +395,6 @@ def test_the_same_bytes_give_the_same_sections_under_any_hash_seed_and_locale() 
         "print([(s.section_id, p.anchor) for d in [read(sys.stdin.read(), name='a.html', content_type='text/html')] "
         "for s, p in zip(d.sections, d.places)])"
     )
-    answers = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            input=SPHINX,
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed, "LC_ALL": locale},
-        ).stdout
-        for seed, locale in (("0", "C.UTF-8"), ("1", "C"), ("4711", "C.UTF-8"))
-    }
+    answers = under_hash_seeds(program, text=SPHINX)
     assert len(answers) == 1
     assert "pumps" in answers.pop()

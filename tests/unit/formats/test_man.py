@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -14,6 +11,7 @@ from docgraph.domain.errors import DocumentEmptyError, DocumentError, Unsupporte
 from docgraph.formats.base import LIKELY
 from docgraph.formats.man import sniff
 from support.unit.formats_samples import read as read_document
+from support.unit.formats_samples import under_hash_seeds
 
 HEAD = ".TH PUMP 1 2024-01-02\n"
 MDOC = ".Dd January 2, 2024\n.Dt VALVE 8\n.Os\n.Sh NAME\n.Nm valve\n.Nd turn a valve\n"
@@ -193,15 +191,5 @@ def test_the_same_bytes_give_the_same_sections_under_any_hash_seed() -> None:
         "import sys; from support.unit.formats_samples import read; "
         "print([s.section_id for s in read(sys.stdin.read(), name='a.1', content_type='text/troff').sections])"
     )
-    answers = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            input=MDOC + ".Sh A\n.Op Fl v Ar x\n",
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed, "LC_ALL": locale},
-        ).stdout
-        for seed, locale in (("0", "C.UTF-8"), ("1", "C"))
-    }
+    answers = under_hash_seeds(program, text=MDOC + ".Sh A\n.Op Fl v Ar x\n")
     assert len(answers) == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from docgraph.formats.base import CERTAIN, IMPOSSIBLE, Read, Source
 from docgraph.formats.pdf import read as read_pdf
 from docgraph.formats.pdf import sniff
 from support.unit.formats_samples import read as read_document
+from support.unit.formats_samples import under_hash_seeds
 from support.unit.pdf import Mark, Sheet, pdf
 
 WORDS = (
@@ -263,16 +262,7 @@ def test_the_same_bytes_give_the_same_text_under_any_hash_seed(tmp_path: Path) -
         "r = read(open(sys.argv[1], 'rb').read(), Source('upload:///x')); "
         "print(r.text, [(s.heading_path, s.anchor, s.where) for s in r.outline.sections])"
     )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", script, str(document)],
-            env={"PYTHONHASHSEED": seed, "LC_ALL": locale, "PYTHONPATH": "include", "PYTHONUTF8": "1"},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for seed, locale in (("0", "C"), ("1", "C.UTF-8"), ("42", "POSIX"))
-    }
+    outputs = under_hash_seeds(script, str(document))
     assert len(outputs) == 1
     assert "1 Start" in outputs.pop()
 

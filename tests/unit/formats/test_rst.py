@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,40 +10,17 @@ import pytest
 from docgraph.domain.documents import ParsedDocument
 from docgraph.domain.errors import DocumentEmptyError, DocumentEncodingError, DocumentUnreadableError
 from docgraph.formats.base import IMPOSSIBLE, LIKELY, POSSIBLE, Source
-from docgraph.formats.base import Read as ReadResult
 from docgraph.formats.rst import FORMAT, sniff
 from support.unit.formats_samples import read as read_document
+from support.unit.markup import Markup
 
 
 def read(text: str) -> ParsedDocument:
     return read_document(text, name="guide/pump.rst", content_type="text/x-rst")
 
 
-def raw(text: str) -> ReadResult:
-    return FORMAT.read(text.encode(), Source("upload:///guide/pump.rst"))
-
-
-def body(text: str) -> str:
-    """Return the text below one heading."""
-    written = raw(f"A\n=\n\n{text}\n").text
-    assert written == "A" or written.startswith("A\n\n")
-    return written[3:]
-
-
-def headings(text: str) -> list[tuple[int, str, str]]:
-    return [(s.level, s.heading_path[-1], s.anchor) for s in raw(text).outline.sections if s.heading is not None]
-
-
-def links(text: str) -> list[tuple[str, str]]:
-    return [(link.text, link.reference) for s in raw(text).outline.sections for link in s.links]
-
-
-def code(text: str) -> list[tuple[str, str]]:
-    return [
-        (block.language, "\n".join(line for _, line in block.lines))
-        for s in raw(text).outline.sections
-        for block in s.code
-    ]
+MARKUP = Markup(FORMAT, "upload:///guide/pump.rst", "A\n=\n\n{}\n")
+raw, body, headings, links, code = MARKUP.raw, MARKUP.body, MARKUP.headings, MARKUP.links, MARKUP.code
 
 
 def test_a_document_becomes_sections_with_paths_anchors_and_lines() -> None:
@@ -358,28 +332,10 @@ def test_a_text_file_is_read_as_what_it_is() -> None:
     assert [section.heading_path for section in parsed.sections] == [("A title",)]
 
 
-_PROGRAM = """
-from docgraph.formats.base import Source
-from docgraph.formats.rst import FORMAT
-import hashlib
-read = FORMAT.read(open(0, "rb").read(), Source("upload:///a.rst"))
-print(hashlib.sha256(repr((read.text, [(s.heading_path, s.anchor, s.links) for s in read.outline.sections])).encode()).hexdigest())
-"""
-
-
 def test_the_answer_does_not_depend_on_the_process() -> None:
     source = (
         "A\n=\n\n|x| [#]_ :func:`f` :ref:`b`\n\n.. |x| replace:: y\n.. |t| date::\n\n|t|\n\n.. _b:\n\n"
         "B\n-\n\n.. function:: f()\n\n.. [#] n\n"
     )
-    answers = {
-        subprocess.run(
-            [sys.executable, "-c", _PROGRAM],
-            input=source.encode(),
-            env={**os.environ, "PYTHONHASHSEED": seed, "LC_ALL": place, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for seed, place in (("0", "C"), ("1", "C.UTF-8"), ("2", "POSIX"))
-    }
+    answers = MARKUP.answers_of_processes(source)
     assert len(answers) == 1

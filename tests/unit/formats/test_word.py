@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from docgraph.formats.base import IMPOSSIBLE, Read, Source
 from docgraph.formats.fonts import is_fixed_pitch
 from docgraph.formats.office import DOCX
 from support.unit.formats_samples import read as read_document
+from support.unit.formats_samples import under_hash_seeds
 from support.unit.office import HEADINGS, NAMES, level, numbered, numbering, package, paragraph, run, style, word
 
 COURIER = '<w:rFonts w:ascii="Courier New"/>'
@@ -403,15 +402,6 @@ def test_the_same_bytes_give_the_same_text_under_any_hash_seed(tmp_path: Path) -
         "r = DOCX.read(open(sys.argv[1], 'rb').read(), Source('upload:///x')); "
         "print(r.text, [(s.heading_path, s.anchor, s.where) for s in r.outline.sections])"
     )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", script, str(document)],
-            env={"PYTHONHASHSEED": seed, "LC_ALL": locale, "PYTHONPATH": "include", "PYTHONUTF8": "1"},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for seed, locale in (("0", "C"), ("1", "C.UTF-8"), ("42", "POSIX"))
-    }
+    outputs = under_hash_seeds(script, str(document))
     assert len(outputs) == 1
     assert "Turn it left." in outputs.pop()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from docgraph.domain.errors import ConfigurationError
@@ -45,6 +45,15 @@ class AwsAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpAccess:
+    """What is sent to a web server that wants to know who asks."""
+
+    login: str = ""
+    password: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Addresses, credentials and folders of one deployment."""
 
@@ -75,6 +84,8 @@ class Settings:
     #: `s3://bucket/prefix` for snapshots, artifacts and reports; None: the three folders above.
     blobs_url: str | None = None
     aws: AwsAccess = AwsAccess()
+    #: Of sources on web servers, by the id of the connection that they name.
+    http: Mapping[str, HttpAccess] = field(default_factory=dict)
     #: What stands above `config/ingest.yaml`: (variable, value) for each of its values that is given elsewhere.
     options: tuple[tuple[str, str], ...] = ()
 

@@ -93,11 +93,13 @@ class Watcher:
     _PROGRAM = """
 import sys, time
 from pathlib import Path
-from docgraph.sources.filesystem import Stillness, dropped_files
+from docgraph.sources.filesystem import dropped_files
+from docgraph.sources.stillness import Stillness
 stillness = Stillness(float(sys.argv[2]))
 while True:
-    still = stillness.of(dropped_files(Path(sys.argv[1])))
-    print(time.time(), *sorted(file.relative for file in still), flush=True)
+    files = dropped_files(Path(sys.argv[1]))
+    still = stillness.of(file.state for file in files)
+    print(time.time(), *sorted(file.relative for file in files if file.state in still), flush=True)
     time.sleep(0.1)
 """
 

@@ -19,7 +19,14 @@ from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 
 #: Every DAG of the project: a new one is named here too.
-DAGS = {"audit_datasets", "ingest_documents", "reembed_dataset", "verify_datasets", "watch_filesystem"}
+DAGS = {
+    "approve_deletions",
+    "audit_datasets",
+    "ingest_documents",
+    "reembed_dataset",
+    "verify_datasets",
+    "watch_filesystem",
+}
 ROOT = repository()
 
 
@@ -175,7 +182,7 @@ def test_the_world_is_tried_again_with_growing_pauses_and_a_wrong_configuration_
     described: dict[str, Any],
 ) -> None:
     for name, task in [item for dag in sorted(DAGS) for item in tasks_of(described, dag).items()]:
-        assert task["retries"] >= 2, name
+        assert task["retries"] >= (0 if name == "approve" else 2), name
         assert task["retry_delay"] <= 5, name
         assert task["exponential"], name
         rules = dict(task["rules"])
@@ -190,6 +197,13 @@ def is_importable(dotted: str) -> bool:
     return hasattr(importlib.import_module(module), name)
 
 
+def test_a_question_is_asked_once_and_what_follows_a_refusal_is_not_skipped(described: dict[str, Any]) -> None:
+    tasks = tasks_of(described, "approve_deletions")
+    assert tasks["approve"]["retries"] == 0, "each retry would ask again"
+    assert tasks["delete"]["upstream"] == ["approve"]
+    assert (tasks["conclude"]["upstream"], tasks["conclude"]["trigger_rule"]) == (["delete"], "all_done")
+
+
 def test_the_watching_dag_runs_without_end_and_waits_in_the_triggerer(described: dict[str, Any]) -> None:
     dag = described["dags"]["watch_filesystem"]
     assert dag["schedule"] == "ContinuousTimetable"
@@ -201,10 +215,20 @@ def test_the_watching_dag_runs_without_end_and_waits_in_the_triggerer(described:
 
 def test_each_configured_source_has_a_dag_of_its_own(tmp_path: Path) -> None:
     config = tmp_path / "sources.yaml"
-    config.write_text("sources: [{name: filesystem}, {name: manuals, where: drops, tag: manuals}]\n", encoding="utf-8")
+    config.write_text(
+        "sources: [{name: filesystem}, {name: manuals, where: drops, tag: manuals}, "
+        "{name: handbook, kind: folder, where: handbook}]\n",
+        encoding="utf-8",
+    )
     described = describe(tmp_path, DOCGRAPH_CONFIG=str(config))
     assert described["import_errors"] == {}
-    assert {dag for dag in described["dags"] if dag.startswith("watch_")} == {"watch_filesystem", "watch_manuals"}
+    assert {dag for dag in described["dags"] if dag.startswith("watch_")} == {
+        "watch_filesystem",
+        "watch_handbook",
+        "watch_manuals",
+    }
+    assert list(described["dags"]["watch_handbook"]["tasks"]) == ["wait_for_changes", "take_changes"]
+    assert described["dags"]["watch_handbook"]["tasks"]["wait_for_changes"]["deferrable"]
     for dag in ("watch_filesystem", "watch_manuals"):
         assert list(described["dags"][dag]["tasks"]) == ["wait_for_files", "take_files"]
 

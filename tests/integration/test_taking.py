@@ -10,23 +10,28 @@ from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import DocumentError, InfrastructureError
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import JobStatus, Operation
-from docgraph.ingest.taking import take
+from docgraph.ingest.taking import approve, take
 from docgraph.runtime.connections import Runtime
 from docgraph.sources.base import Change, Cursor
 from docgraph.sources.memory import MemorySource
+from docgraph.state import awaited
 from support.integration.work import work_off
+
+
+def forget(runtime: Runtime, source: str) -> None:
+    runtime.state.cursors.forget(source)
+    runtime.state.withheld.end(source)
 
 
 @pytest.fixture
 def source(runtime: Runtime, tag: str) -> Iterator[MemorySource]:
     yield MemorySource(tag, tag)
-    for uri in runtime.state.cursors.get(tag):
-        runtime.state.cursors.note(tag, uri, None)
+    forget(runtime, tag)
 
 
 def outcomes(runtime: Runtime, source: MemorySource, tag: str) -> dict[str, str]:
     """Take what has changed and bring it through the stages; returns outcome by address."""
-    jobs = take(runtime, source)
+    jobs = take(runtime, source).jobs
     if not jobs:
         return {}
     assert set(jobs) == {tag}
@@ -66,12 +71,11 @@ def test_what_was_not_settled_makes_the_same_job_again(runtime: Runtime, tag: st
     one, two = source.put("one.md", b"# One\n\nFirst.\n"), source.put("two.md", b"# Two\n\nSecond.\n")
     with pytest.raises(InfrastructureError, match="unavailable"):
         take(runtime, source)
-    jobs = take(runtime, source)[tag]
+    jobs = take(runtime, source).jobs[tag]
     found = runtime.state.jobs.find(tag=tag)
     assert sorted(state.job.source_uri for state in found) == [one, two], "no job twice"
     assert sorted(jobs) == sorted(state.job.job_id for state in found)
-    for uri in runtime.state.cursors.get(tag):
-        runtime.state.cursors.note(tag, uri, None)
+    forget(runtime, tag)
 
 
 class Refusing(MemorySource):
@@ -97,5 +101,101 @@ def test_a_change_that_can_not_become_a_document_fails_alone(runtime: Runtime, t
     failed = by_uri.pop(f"memory://{tag}/bad.md")
     assert (failed.status, failed.error) == (JobStatus.FAILED, "bad.md is no document; send another.")
     assert [(uri, state.job.op) for uri, state in by_uri.items()] == [(good, Operation.UPSERT)]
-    for uri in runtime.state.cursors.get(tag):
-        runtime.state.cursors.note(tag, uri, None)
+    forget(runtime, tag)
+
+
+def settled(runtime: Runtime, source: MemorySource, count: int) -> list[str]:
+    uris = [source.put(f"{number}.md", f"# Page {number}\n\nText.\n".encode()) for number in range(count)]
+    take(runtime, source)
+    return uris
+
+
+@pytest.mark.task("6.2")
+def test_bytes_that_are_those_settled_last_make_no_job(runtime: Runtime, tag: str, source: MemorySource) -> None:
+    uri = source.put("one.md", b"# One\n\nFirst.\n")
+    assert len(take(runtime, source).jobs[tag]) == 1
+    source.put("one.md", b"# One\n\nFirst.\n", version="touched")
+    assert take(runtime, source).jobs == {}
+    assert runtime.state.cursors.versions(tag) == {uri: "touched"}
+    source.put("one.md", b"# One\n\nSecond.\n", version="written")
+    assert len(take(runtime, source).jobs[tag]) == 1
+
+
+@pytest.mark.task("6.2")
+def test_a_source_that_keeps_what_it_lost_deletes_nothing(runtime: Runtime, tag: str, source: MemorySource) -> None:
+    settled(runtime, source, 2)
+    source.remove("0.md")
+    assert take(runtime, source, keep_deleted=True).jobs == {}
+    assert len(runtime.state.cursors.get(tag)) == 1
+    assert take(runtime, source, keep_deleted=True).jobs == {}
+
+
+@pytest.mark.task("6.2")
+def test_too_many_deletions_wait_for_a_person_and_wake_nobody_meanwhile(
+    runtime: Runtime, tag: str, source: MemorySource
+) -> None:
+    uris = settled(runtime, source, 10)
+    for number in range(4):
+        source.remove(f"{number}.md")
+    source.put("9.md", b"# Page 9\n\nChanged.\n")
+    taken = take(runtime, source)
+    assert len(taken.jobs[tag]) == 1, "the change is taken, the deletions are not"
+    assert taken.withheld is not None
+    assert (sorted(taken.withheld.removed), taken.withheld.known) == (uris[:4], 10)
+    cursor = runtime.state.cursors.versions(tag)
+    assert len(cursor) == 10
+    assert source.poll(awaited(cursor, runtime.state.withheld.get(tag))) is None
+    again = take(runtime, source).withheld
+    assert again == taken.withheld, "the same question, asked once"
+
+    assert approve(runtime, source, "0" * 64) is None
+    approved = approve(runtime, source, taken.withheld.plan_id)
+    assert approved is not None
+    jobs = runtime.state.jobs.get_many(approved.jobs[tag])
+    assert sorted((state.job.source_uri, state.job.op) for state in jobs) == [
+        (uri, Operation.DELETE) for uri in uris[:4]
+    ]
+    assert runtime.state.withheld.get(tag) is None
+    assert source.poll(runtime.state.cursors.versions(tag)) is None
+
+
+@pytest.mark.task("6.2")
+def test_a_refusal_holds_until_something_else_has_gone(runtime: Runtime, tag: str, source: MemorySource) -> None:
+    settled(runtime, source, 10)
+    for number in range(4):
+        source.remove(f"{number}.md")
+    first = take(runtime, source).withheld
+    assert first is not None
+    assert runtime.state.withheld.refuse(tag, first.plan_id, "admin")
+    assert take(runtime, source).withheld is None, "nobody is asked twice"
+    source.remove("4.md")
+    second = take(runtime, source).withheld
+    assert second is not None
+    assert len(second.removed) == 5
+    assert not runtime.state.withheld.refuse(tag, first.plan_id, "admin"), "an answer to the first question"
+    assert approve(runtime, source, first.plan_id) is None
+
+
+@pytest.mark.task("6.2")
+def test_what_came_back_before_the_answer_is_not_deleted(runtime: Runtime, tag: str, source: MemorySource) -> None:
+    settled(runtime, source, 10)
+    for number in range(5):
+        source.remove(f"{number}.md")
+    withheld = take(runtime, source).withheld
+    assert withheld is not None
+    source.put("0.md", b"# Page 0\n\nText.\n")
+    approved = approve(runtime, source, withheld.plan_id)
+    assert approved is not None
+    assert len(approved.jobs[tag]) == 4
+    assert f"memory://{tag}/0.md" in runtime.state.cursors.get(tag)
+
+
+@pytest.mark.task("6.2")
+def test_a_share_that_is_mounted_again_ends_the_question(runtime: Runtime, tag: str, source: MemorySource) -> None:
+    settled(runtime, source, 6)
+    for number in range(6):
+        source.remove(f"{number}.md")
+    assert take(runtime, source).withheld is not None
+    settled(runtime, source, 6)
+    assert runtime.state.withheld.get(tag) is None
+    assert runtime.state.withheld.all() == []

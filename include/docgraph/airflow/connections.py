@@ -8,6 +8,8 @@ masks what it reads from a connection in every log.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode
@@ -16,8 +18,9 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from docgraph.domain.errors import ConfigurationError
+from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.runtime.connections import Runtime
-from docgraph.settings import AwsAccess, Settings
+from docgraph.settings import AwsAccess, HttpAccess, Settings
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
@@ -54,6 +57,47 @@ def task_settings() -> Settings:
     if settings.blobs_url is not None and _connection(AWS) is not None:
         settings = replace(settings, aws=_aws_access())
     return settings
+
+
+def source_settings(wanted: SourceConfig) -> Settings:
+    """Return the settings of a task or a trigger that asks a source: with the credentials of the connection that it names.
+
+    Raises:
+        ConfigurationError: a setting or a connection can't be used as it is, or the source names a connection that doesn't exist.
+    """
+    settings = task_settings()
+    if wanted.kind == "s3":
+        conn_id = wanted.connection or AWS
+        if _connection(conn_id) is not None:
+            return replace(settings, aws=_aws_access(conn_id))
+    elif wanted.connection and (found := _connection(wanted.connection)) is not None:
+        headers = {str(name): str(value) for name, value in (found.extra_dejson.get("headers") or {}).items()}
+        access = HttpAccess(found.login or "", found.password or "", headers)
+        return replace(settings, http={**settings.http, wanted.connection: access})
+    if wanted.connection:
+        raise ConfigurationError(
+            f"The source {wanted.name} names the Airflow connection {wanted.connection!r}, which does not exist; create it, or "
+            "take the key `connection` out."
+        )
+    return settings
+
+
+@contextmanager
+def source_runtime(name: str) -> Iterator[tuple[Runtime, SourceConfig]]:
+    """Open the runtime of a task that works on a configured source.
+
+    Raises:
+        ConfigurationError: no source of this name is configured, or a setting can't be used.
+    """
+    settings = Settings.load()
+    configured = IngestConfig.load(settings.config_file, settings.options).configured_sources
+    wanted = next((each for each in configured if each.name == name), None)
+    if wanted is None:
+        raise ConfigurationError(
+            f"{settings.config_file}: sources: none is called {name!r}; it was renamed or removed since. Its documents stay as they are."
+        )
+    with Runtime(source_settings(wanted)) as opened:
+        yield opened, wanted
 
 
 def _connection(conn_id: str) -> Connection | None:
@@ -98,11 +142,11 @@ def _redis_url(connection: Connection) -> str:
     return f"{scheme}://{credentials}{host}:{connection.port or 6379}/{int(extra.get('db') or 0)}{query}"
 
 
-def _aws_access() -> AwsAccess:
+def _aws_access(conn_id: str = AWS) -> AwsAccess:
     """Return what the provider's hook makes of the connection: a role that it names is assumed."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
-    hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=AWS, client_type="s3")
+    hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=conn_id, client_type="s3")
     credentials = hook.get_credentials()
     return AwsAccess(
         endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),

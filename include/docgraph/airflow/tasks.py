@@ -16,17 +16,13 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_curren
 from airflow.sdk.exceptions import AirflowFailException
 
 from docgraph.airflow import assets, connections
-from docgraph.airflow.runs import TaskRuns
 from docgraph.domain.errors import ReembeddingRefusedError
 from docgraph.domain.jobs import JobState
 from docgraph.domain.verdict import ReasonCode
-from docgraph.ingest import pipeline, taking
-from docgraph.ingest.launcher import RunLauncher
+from docgraph.ingest import pipeline
 from docgraph.readiness import operations, publishing, retention
 from docgraph.readiness.audit import audit as audit_dataset
 from docgraph.reembed import backfilling, moving
-from docgraph.runtime.config import SourceConfig
-from docgraph.sources.registry import source_of
 from docgraph.state import OperationKind
 
 logger = logging.getLogger(__name__)
@@ -202,26 +198,6 @@ def remove_expired() -> dict[str, int]:
 
 class ReportedFailure(AirflowFailException):
     """The report is published; it says that a job failed or that the dataset is not ready."""
-
-
-def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, list[str]]:
-    """Turn what has changed in a source into jobs and start the runs that they need; returns tag → run ids.
-
-    A run that can't be started loses nothing: the jobs stay queued, and the sidecar's dispatcher starts it later.
-    """
-    runs: dict[str, list[str]] = {}
-    note = f"Started by {get_current_context()['dag'].dag_id}: its source has changed."
-    with connections.runtime() as runtime:
-        own = source_of(SourceConfig.model_validate(source), runtime.settings, runtime.config)
-        taken = taking.take(runtime, own, seen)
-        jobs = runtime.state.jobs.get_many([job_id for job_ids in taken.values() for job_id in job_ids])
-        launcher = RunLauncher(TaskRuns(), max_jobs_per_run=runtime.config.dispatch.max_jobs_per_run)
-        for launch in launcher.ingest(jobs, note=note):
-            if launch.run_id is None:
-                logger.warning("no run was started for %d jobs of %s: %s", len(launch.jobs), launch.tag, launch.error)
-            else:
-                runs.setdefault(launch.tag, []).append(launch.run_id)
-    return runs
 
 
 def batch_label(states: Sequence[JobState]) -> str:

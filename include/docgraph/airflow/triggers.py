@@ -6,6 +6,7 @@ import abc
 import asyncio
 import functools
 import json
+import logging
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -16,16 +17,22 @@ from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import BaseSensorOperator
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
+from docgraph.airflow.connections import source_settings
+from docgraph.domain.errors import InfrastructureError
 from docgraph.runtime.config import IngestConfig, SourceConfig
-from docgraph.settings import Settings
 from docgraph.sources.base import Source
 from docgraph.sources.filesystem import DropFolder
 from docgraph.sources.registry import source_of
-from docgraph.state import State
+from docgraph.state import State, awaited
 
 #: Seconds after which a wait ends with nothing taken, far below the sensors' own limit: a quiet week is no failure.
 QUIET_SECONDS = 24 * 3600.0
 _LIMIT = timedelta(days=7)
+#: Seconds for which a source may fail to answer before its task fails, and the longest pause between two tries.
+PATIENCE_SECONDS = 600.0
+_LONGEST_PAUSE = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 class _Waiting(BaseTrigger):
@@ -37,11 +44,15 @@ class _Waiting(BaseTrigger):
     def _look(self) -> list[str] | None:
         """Look once; None: there is nothing to take."""
 
+    def _interval(self) -> float:
+        """Seconds until the next look."""
+        return self.poke_interval
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll the source; the task returns what was seen, nothing after a quiet day."""
         until = time.monotonic() + QUIET_SECONDS
         while (seen := await asyncio.to_thread(self._look)) is None and time.monotonic() < until:
-            await asyncio.sleep(self.poke_interval)
+            await asyncio.sleep(self._interval())
         yield TaskSuccessEvent(xcoms={"return_value": [*(seen or [])]})
 
 
@@ -98,12 +109,18 @@ class CompleteFileSensor(FileSensor):
 
 
 class SourceTrigger(_Waiting):
-    """Fires when a configured source of any kind says that something has changed."""
+    """Fires when a configured source of any kind says that something has changed.
+
+    A source that can't be reached is asked again with growing pauses; after `PATIENCE_SECONDS` without an answer the task fails
+    with the reason, so that it shows in the grid, and is retried as every other.
+    """
 
     def __init__(self, source: dict[str, Any], poke_interval: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.source = source
         self.poke_interval = poke_interval
+        self._pause = 0.0
+        self._silent_since: float | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments from which the triggerer makes this trigger again."""
@@ -113,17 +130,38 @@ class SourceTrigger(_Waiting):
         )
 
     def _look(self) -> list[str] | None:
-        source, state = _watched(json.dumps(self.source, sort_keys=True))
-        return source.poll(state.cursors.get(source.name) if source.remembers else {})
+        key = json.dumps(self.source, sort_keys=True)
+        try:
+            seen = _poll(*_watched(key))
+        except InfrastructureError as error:
+            since = self._silent_since = self._silent_since or time.monotonic()
+            if time.monotonic() - since > PATIENCE_SECONDS:
+                raise
+            # What it knows of the source may be what fails: credentials that ran out, a server that moved.
+            _watched.cache_clear()
+            self._pause = min(_LONGEST_PAUSE, max(self.poke_interval, 2 * self._pause))
+            logger.warning("%s: asked again in %.0f s", error, self._pause)
+            return None
+        self._pause, self._silent_since = 0.0, None
+        return seen
+
+    def _interval(self) -> float:
+        return self._pause or self.poke_interval
+
+
+def _poll(source: Source, state: State) -> list[str] | None:
+    if not source.remembers:
+        return source.poll({})
+    return source.poll(awaited(state.cursors.versions(source.name), state.withheld.get(source.name)))
 
 
 @functools.cache
 def _watched(source: str) -> tuple[Source, State]:
     """What a source has learnt outlives its triggers, and so does the connection to Redis."""
-    settings = Settings.load()
+    wanted = SourceConfig.model_validate_json(source)
+    settings = source_settings(wanted)
     config = IngestConfig.load(settings.config_file, settings.options)
-    made = source_of(SourceConfig.model_validate_json(source), settings, config)
-    return made, State.connect(settings.redis_url)
+    return source_of(wanted, settings, config), State.connect(settings.redis_url)
 
 
 class SourceSensor(BaseSensorOperator):

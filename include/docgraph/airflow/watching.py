@@ -8,15 +8,12 @@ from typing import Any, cast
 
 from airflow.sdk import DAG, dag, task
 
-from docgraph.airflow import tasks
+from docgraph.airflow import intake, tasks
 from docgraph.airflow.triggers import CompleteFileSensor, SourceSensor
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
 from docgraph.sources.filesystem import DropFolder
-from docgraph.sources.registry import sources_of
-
-#: Seconds between two looks at a folder, and at any other source.
-FOLDER_SECONDS, OTHER_SECONDS = 0.5, 5.0
+from docgraph.sources.registry import SourceKind, kind_of, sources_of
 
 _DROP = """
 ### Drop a file, find it in the search
@@ -48,10 +45,10 @@ def watch_dags() -> Iterator[tuple[str, DAG]]:
     for wanted, source in zip(config.configured_sources, sources_of(settings, config), strict=True):
         dag_id = f"watch_{wanted.name}"
         folder = source if isinstance(source, DropFolder) else None
-        yield dag_id, _watch_dag(dag_id, wanted, folder)
+        yield dag_id, _watch_dag(dag_id, wanted, kind_of(wanted, settings), folder)
 
 
-def _watch_dag(dag_id: str, wanted: SourceConfig, folder: DropFolder | None) -> DAG:
+def _watch_dag(dag_id: str, wanted: SourceConfig, kind: SourceKind, folder: DropFolder | None) -> DAG:
     # Without a start date the first run's interval is empty, and each later one would get the same logical date: only one ever ran.
     @dag(
         dag_id=dag_id,
@@ -64,30 +61,33 @@ def _watch_dag(dag_id: str, wanted: SourceConfig, folder: DropFolder | None) -> 
         default_args=tasks.DEFAULT_ARGS,
     )
     def watch() -> None:
-        source = wanted.model_dump()
-        waiting: Any
-        if folder is not None:
-            waiting = CompleteFileSensor(
-                task_id="wait_for_files",
-                filepath=str(folder.root),
-                settle_seconds=wanted.settle_seconds,
-                source_name=wanted.name,
-                poke_interval=FOLDER_SECONDS,
-            )
-        else:
-            waiting = SourceSensor(task_id="wait_for_changes", source=source, poke_interval=OTHER_SECONDS)
+        source = wanted.model_dump(mode="json")
+        waiting = _waiting(wanted, kind.seconds(wanted), folder)
 
         @task(
             task_id="take_files" if folder is not None else "take_changes",
             doc_md="Snapshots and enqueues what has changed, then triggers `ingest_documents`.",
         )
         def take(seen: list[str] | None) -> dict[str, list[str]]:
-            return tasks.take(source, seen or [])
+            return intake.take(source, seen or [])
 
         # Airflow gives the task the value that the sensor returned.
         take(cast(list[str], waiting.output))
 
     return watch()
+
+
+def _waiting(wanted: SourceConfig, seconds: float, folder: DropFolder | None) -> Any:
+    """Make the sensor that a kind of source has; the providers of others are imported only where there is such a source."""
+    if folder is not None:
+        return CompleteFileSensor(
+            task_id="wait_for_files",
+            filepath=str(folder.root),
+            settle_seconds=wanted.settle_seconds,
+            source_name=wanted.name,
+            poke_interval=seconds,
+        )
+    return SourceSensor(task_id="wait_for_changes", source=wanted.model_dump(mode="json"), poke_interval=seconds)
 
 
 def _doc(wanted: SourceConfig, folder: DropFolder | None) -> str:

@@ -46,6 +46,7 @@ def publish_audit(
         versions=facts.versions(runtime, known),
         config_hash=runtime.config.digest,
         links=facts.links(runtime, tag, verdict),
+        withheld=facts.withheld(runtime, tag),
     )
     report_id = write_report(runtime.reports, report)
     runtime.state.readiness.set(tag, LastVerdict.of(verdict, report_id, now()).fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
+from typing import Any
 
 from docgraph import __version__
 from docgraph.domain.jobs import JobState
@@ -13,6 +14,8 @@ from docgraph.ingest.work import pipeline_version
 from docgraph.readiness.judgement import AlreadyRead
 from docgraph.runtime.connections import Runtime
 
+#: Addresses of withheld documents that a report names; the number of all is beside them.
+_SHOWN = 20
 _PACKAGES = {"airflow": "apache-airflow-core", "neo4j_driver": "neo4j", "qdrant_client": "qdrant-client"}
 
 
@@ -29,6 +32,26 @@ def links(runtime: Runtime, tag: str, verdict: Verdict, jobs: Sequence[JobState]
         own = [] if jobs is None else [state.document_id for state in jobs if state.document_id]
         documents = runtime.graph.documents_matching(tag) if jobs is None else list(dict.fromkeys(own))
     return runtime.graph.link_counts(tag, documents, sites=runtime.config.dataset(tag).published)
+
+
+def withheld(runtime: Runtime, tag: str) -> list[dict[str, Any]]:
+    """Return the dataset's documents whose originals have gone and that stay until a person decides, by source."""
+    found = []
+    for each in runtime.state.withheld.all():
+        uris = sorted(uri for uri, own in each.removed.items() if own == tag)
+        if uris:
+            found.append(
+                {
+                    "source": each.source,
+                    "documents": len(uris),
+                    "first": uris[:_SHOWN],
+                    "since": each.since,
+                    "decision": each.decision.value,
+                    "decided_by": each.decided_by,
+                    "plan_id": each.plan_id,
+                }
+            )
+    return found
 
 
 def versions(runtime: Runtime, known: AlreadyRead) -> dict[str, str]:

@@ -71,6 +71,7 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
         versions=facts.versions(runtime, known),
         config_hash=runtime.config.digest,
         links=facts.links(runtime, tag, verdict, jobs),
+        withheld=facts.withheld(runtime, tag),
     )
     report_id = write_report(runtime.reports, report)
     failpoint("report.before_announce")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -94,6 +94,24 @@ class WatchConfig(_Strict):
         return value
 
 
+class GuardConfig(_Strict):
+    """How many documents a source may lose at one look without a person's approval."""
+
+    #: Part of the documents that are known of the source.
+    share: float = Field(default=0.25, ge=0, le=1)
+    documents: int = Field(default=1000, ge=0)
+    #: So few may always go: a set of three pages must be able to lose one.
+    spare: int = Field(default=3, ge=0)
+
+    def withholds(self, removed: int, known: int) -> bool:
+        """Tell whether the removal of so many of the known documents needs approval."""
+        return removed > self.spare and (removed > self.documents or removed > self.share * known)
+
+
+#: What an option of a kind of source may be.
+OptionValue = str | int | float | bool | tuple[str, ...]
+
+
 class SourceConfig(_Strict):
     """A place that documents come from."""
 
@@ -105,8 +123,15 @@ class SourceConfig(_Strict):
     #: In the kind's own terms: for `filesystem` a folder, relative to the workspace; empty for the watch folder.
     where: str = ""
     settle_seconds: float = Field(default=2.0, gt=0)
-    #: What a kind that a plug-in offers wants to know beyond that.
-    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    #: Seconds between two looks; the kind has a default.
+    poll_seconds: float | None = Field(default=None, gt=0)
+    #: Id of the Airflow connection that has the credentials; empty for the kind's default, or none.
+    connection: str = ""
+    #: What becomes of a document whose original has gone, where the source is a mirror.
+    deletions: Literal["delete", "keep"] = "delete"
+    guard: GuardConfig = GuardConfig()
+    #: What the kind wants to know beyond that.
+    options: dict[str, OptionValue] = Field(default_factory=dict)
 
     @field_validator("name", "tag")
     @classmethod

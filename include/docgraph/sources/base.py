@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from docgraph.domain.errors import InfrastructureError
 from docgraph.domain.identity import content_hash
 
 #: What was settled last, of each address: its version. Kept by docgraph for the sources that ask for it.
@@ -20,6 +21,10 @@ Cursor = Mapping[str, str]
 
 def _nothing() -> Iterable[bytes]:
     return ()
+
+
+class ChangedMeanwhileError(InfrastructureError):
+    """An original is no longer what the look at its source saw; the next look takes what it is then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,8 @@ class Change:
     version: str
     content_type: str = ""
     deleted: bool = False
-    #: Gives the bytes. Raises DocumentError where they can't become a document, InfrastructureError where they can't be had now.
+    #: Gives the bytes. Raises DocumentError where they can't become a document, ChangedMeanwhileError where they are no longer
+    #: those of this version, InfrastructureError where they can't be had now.
     open: Callable[[], Iterable[bytes]] = field(default=_nothing, compare=False)
 
 

@@ -13,25 +13,26 @@ import os
 import time
 import unicodedata
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from docgraph.domain.errors import ConfigurationError, DocumentError, DocumentTooLargeError
+from docgraph.domain.errors import DocumentError, DocumentTooLargeError
 from docgraph.domain.identity import is_tag, uri_for_path
 from docgraph.formats import content_type_of
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
 from docgraph.sources.base import Change, Cursor, Location, Place
+from docgraph.sources.files import is_passing, printable
+from docgraph.sources.options import Options, options_of
+from docgraph.sources.stillness import Stillness
 from docgraph.stores.blobs.local import explaining
 
 logger = logging.getLogger(__name__)
 
 READY_SUFFIX = ".ready"
 SOURCE_PREFIX = "fs://ingest/watch/"
-#: Names that editors, copying tools and operating systems leave for a moment.
-_IGNORED_SUFFIXES = ("~", ".part", ".tmp", ".swp", ".crdownload")
 UNKNOWN_CONTENT_TYPE = "application/octet-stream"
 #: The name of the source where none is configured.
 DEFAULT_NAME = "filesystem"
@@ -58,26 +59,6 @@ class Dropped:
         return self.marker is not None and not self.missing
 
 
-class Stillness:
-    """Sees which files stand still, by a clock that nobody sets.
-
-    A file's times say it only while nobody sets the wall clock: put forward, it makes half of a file look old; put back,
-    it makes a complete one look as if it came from tomorrow.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Call a file still that did not change for `seconds`."""
-        self._seconds = seconds
-        self._clock = clock
-        self._since: dict[str, float] = {}
-
-    def of(self, files: Sequence[Dropped]) -> list[Dropped]:
-        """Return those of the files that were seen in their present state for long enough; asked again and again, it learns."""
-        present = self._clock()
-        self._since = {file.state: self._since.get(file.state, present) for file in files}
-        return [file for file in files if present - self._since[file.state] >= self._seconds]
-
-
 def dropped_files(watch_root: Path) -> list[Dropped]:
     """Return the files that lie in the watch folder, complete or not, and markers that announce nothing."""
     found = dict(_visible_files(watch_root))
@@ -98,7 +79,7 @@ def _visible_files(root: Path) -> Iterator[tuple[Path, str]]:
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if name.startswith(".") or name.endswith(_IGNORED_SUFFIXES):
+            if is_passing(name):
                 continue
             path = Path(folder) / name
             try:
@@ -147,7 +128,7 @@ class DropFolder:
         """Look whether a file is complete; returns the states that stood still for long enough."""
         del cursor
         files = dropped_files(self.root)
-        still = [file.state for file in self._stillness.of(files)]
+        still = self._stillness.of(file.state for file in files)
         return still if still or any(file.announced for file in files) or self.left_claimed() else None
 
     def changes(self, cursor: Cursor = _NO_CURSOR, seen: Collection[str] = ()) -> Iterator[Change]:
@@ -245,7 +226,7 @@ class DropFolder:
 
     def _change(self, path: Path, relative: str) -> Change:
         missing = path.name.endswith(READY_SUFFIX)
-        name = _printable(relative.removesuffix(READY_SUFFIX) if missing else relative)
+        name = printable(relative.removesuffix(READY_SUFFIX) if missing else relative)
         return Change(
             uri=uri_for_path(self.prefix, name),
             tag=tag_of(relative, self._default_tag),
@@ -265,11 +246,7 @@ class DropFolder:
 def make(wanted: SourceConfig, settings: Settings, config: IngestConfig) -> DropFolder:
     """Make the source of kind `filesystem` that the configuration describes."""
     root = settings.workspace / Path(wanted.where).expanduser() if wanted.where else settings.watch_root
-    if wanted.options:
-        raise ConfigurationError(
-            f"{settings.config_file}: sources: {wanted.name}: options: a source of kind filesystem has none; remove "
-            f"{', '.join(sorted(wanted.options))}."
-        )
+    options_of(wanted, Options, settings.config_file)
     return DropFolder(
         root,
         name=wanted.name,
@@ -323,8 +300,3 @@ def tag_of(relative: str, default_tag: str) -> str:
         return default_tag
     lowered = first.lower()
     return lowered if is_tag(lowered) else default_tag
-
-
-def _printable(name: str) -> str:
-    """Return a file name as text: bytes that are no UTF-8 become the replacement character."""
-    return os.fsencode(name).decode("utf-8", errors="replace")

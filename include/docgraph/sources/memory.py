@@ -31,10 +31,10 @@ class MemorySource:
         self._prefix = f"memory://{name}/"
         self._held: dict[str, _Held] = {}
 
-    def put(self, name: str, data: bytes) -> str:
-        """Put a document, or replace it; returns its address."""
+    def put(self, name: str, data: bytes, version: str = "") -> str:
+        """Put a document, or replace it; returns its address. Its version follows from its bytes where none is given."""
         uri = self._prefix + name
-        self._held[uri] = _Held(data, content_hash(data.hex()))
+        self._held[uri] = _Held(data, version or content_hash(data.hex()))
         return uri
 
     def remove(self, name: str) -> None:

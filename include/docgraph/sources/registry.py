@@ -10,7 +10,7 @@ from docgraph.domain.errors import ConfigurationError
 from docgraph.domain.plug_ins import with_plug_ins
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
-from docgraph.sources import filesystem
+from docgraph.sources import filesystem, folder
 from docgraph.sources.base import Source
 
 ENTRY_POINT_GROUP = "docgraph.sources"
@@ -25,9 +25,18 @@ class SourceKind:
 
     name: str
     make: Callable[[SourceConfig, Settings, IngestConfig], Source]
+    #: Seconds between two looks where the configuration names none.
+    poll_seconds: float = 5.0
+
+    def seconds(self, wanted: SourceConfig) -> float:
+        """Return the seconds between two looks at a source of this kind."""
+        return self.poll_seconds if wanted.poll_seconds is None else wanted.poll_seconds
 
 
-BUILT_IN = (SourceKind("filesystem", filesystem.make),)
+BUILT_IN = (
+    SourceKind("filesystem", filesystem.make, poll_seconds=0.5),
+    SourceKind("folder", folder.make, poll_seconds=2.0),
+)
 
 
 @lru_cache(maxsize=1)
@@ -52,13 +61,22 @@ def source_of(wanted: SourceConfig, settings: Settings, config: IngestConfig) ->
     Raises:
         ConfigurationError: its kind is unknown, or it can't be as it is configured.
     """
+    return kind_of(wanted, settings).make(wanted, settings, config)
+
+
+def kind_of(wanted: SourceConfig, settings: Settings) -> SourceKind:
+    """Return the kind that a configured source names.
+
+    Raises:
+        ConfigurationError: no such kind is known.
+    """
     kind = kinds().get(wanted.kind)
     if kind is None:
         raise ConfigurationError(
             f"{settings.config_file}: sources: {wanted.name}: kind: {wanted.kind!r} is no kind of source; known are "
             f"{', '.join(sorted(kinds()))}. A plug-in that offers it has to be installed beside docgraph."
         )
-    return kind.make(wanted, settings, config)
+    return kind
 
 
 def sources_of(settings: Settings, config: IngestConfig) -> list[Source]:
@@ -68,12 +86,15 @@ def sources_of(settings: Settings, config: IngestConfig) -> list[Source]:
         ConfigurationError: one of them can't be made, or two folders lie in each other, so that a file would be taken twice.
     """
     made = [source_of(wanted, settings, config) for wanted in config.configured_sources]
-    folders = [source for source in made if isinstance(source, filesystem.DropFolder)]
-    for inner in folders:
-        for outer in folders:
-            if inner is not outer and (inner.root == outer.root or outer.root in inner.root.parents):
+    dropped = [source for source in made if isinstance(source, filesystem.DropFolder)]
+    folders = [source for source in made if isinstance(source, filesystem.DropFolder | folder.FolderMirror)]
+    for one in dropped:
+        for other in folders:
+            if one is not other and (
+                one.root == other.root or one.root in other.root.parents or other.root in one.root.parents
+            ):
                 raise ConfigurationError(
-                    f"{settings.config_file}: sources: the folder of {inner.name} ({inner.root}) lies in that of {outer.name} "
-                    f"({outer.root}), so that both would take the same files; give them folders of their own."
+                    f"{settings.config_file}: sources: the folders of {one.name} ({one.root}) and {other.name} ({other.root}) are "
+                    "the same, or one lies in the other, so that both would take the same files; give them folders of their own."
                 )
     return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docgraph.state.cursors import Cursors
+from docgraph.state.cursors import Cursors, Settled
 from docgraph.state.events import FROM_START, Events
 from docgraph.state.gate import Gate, GateState
 from docgraph.state.jobs import Jobs
@@ -12,11 +12,13 @@ from docgraph.state.readiness import Readiness
 from docgraph.state.records import Checkpoint, Enqueued, StreamEntry
 from docgraph.state.reembeddings import Reembeddings
 from docgraph.state.server import EVENTS_TTL_SECONDS, Server
+from docgraph.state.withheld import Decision, Withheld, Withholdings, awaited
 
 __all__ = [
     "FROM_START",
     "Checkpoint",
     "Cursors",
+    "Decision",
     "Enqueued",
     "Events",
     "Gate",
@@ -30,8 +32,12 @@ __all__ = [
     "Operations",
     "Readiness",
     "Reembeddings",
+    "Settled",
     "State",
     "StreamEntry",
+    "Withheld",
+    "Withholdings",
+    "awaited",
 ]
 
 
@@ -47,6 +53,7 @@ class State:
         self.reembeddings = Reembeddings(server)
         self.operations = Operations(server)
         self.cursors = Cursors(server)
+        self.withheld = Withholdings(server)
 
     @classmethod
     def connect(cls, redis_url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS) -> State:

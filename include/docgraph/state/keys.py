@@ -27,6 +27,7 @@ OPERATION_EVENTS_PREFIX = "ingest:operation-events:"
 RUN_PREFIX = "ingest:run:"
 LEASE_PREFIX = "ingest:lease:"
 CURSOR_PREFIX = "ingest:cursor:"
+WITHHELD_PREFIX = "ingest:withheld:"
 
 #: Sorted sets of job ids, scored by the microsecond at which the job was first enqueued.
 INDEX_ALL = "ingest:index:jobs"
@@ -37,6 +38,8 @@ INDEX_TAG_STATUS_PREFIX = "ingest:index:tag-status:"
 INDEX_FINISHED = "ingest:index:finished"
 #: Set of the tags that have a verdict.
 INDEX_READY = "ingest:index:ready"
+#: Set of the sources of which deletions are withheld.
+INDEX_WITHHELD = "ingest:index:withheld"
 
 #: Field prefix of a job's counts in its state hash.
 COUNT_FIELD_PREFIX = "count:"
@@ -93,8 +96,13 @@ def lease(name: str) -> str:
 
 
 def cursor(source: str) -> str:
-    """Return the key of what was settled of a source: a field an address, with the version."""
+    """Return the key of what was settled of a source: a field an address, with the SHA-256 of the bytes and the version."""
     return CURSOR_PREFIX + source
+
+
+def withheld(source: str) -> str:
+    """Return the key of the deletions of a source that wait for a person."""
+    return WITHHELD_PREFIX + source
 
 
 def index(tag: str | None = None, status: JobStatus | None = None) -> str:

@@ -72,6 +72,7 @@ def report(*, jobs: tuple[JobState, ...] = (), text: str = "What closes the gate
         versions={"docgraph": "0.1.0"},
         config_hash="c" * 64,
         links=changes.pop("links", None),
+        withheld=changes.pop("withheld", ()),
     )
     return {**built, **changes}
 
@@ -83,6 +84,31 @@ def test_links_that_reach_no_document_are_counted_and_speak_against_nothing() ->
     assert "| of these, links that reach no document | 5 |" in render_markdown(built)
     assert "1,234 links to pages of the dataset; 5 of them reach no document." in render_html(built)
     assert "links" not in render_markdown(whole())
+
+
+def test_what_is_kept_although_its_source_lost_it_is_said_and_speaks_against_nothing() -> None:
+    kept = {
+        "source": "handbook",
+        "documents": 8,
+        "first": [f"fs://handbook/<{number}>.md" for number in range(5)],
+        "since": "2026-11-28T02:00:00.000000Z",
+        "decision": "waiting",
+        "decided_by": "",
+        "plan_id": "0" * 64,
+    }
+    refused = {**kept, "decision": "refused", "decided_by": "admin", "documents": 1}
+    built = {**report(withheld=(kept, refused)), "report_id": "20261123T205200.123456Z"}
+    validate(built)
+    assert built["ready_for_queries"]
+    sentence = "8 documents that have gone from the source handbook are kept: the deletion waits for approval."
+    assert sentence in built["summary"]
+    assert "1 document that has gone from the source handbook is kept: admin rejected the deletion." in built["summary"]
+    assert sentence in render_markdown(built)
+    assert "`fs://handbook/<4>.md`\n- and 3 more" in render_markdown(built)
+    page = render_html(built)
+    assert sentence in page
+    assert "fs://handbook/&lt;4&gt;.md" in page
+    assert "Kept although gone" not in render_html(whole())
 
 
 def whole(**changes: Any) -> dict[str, Any]:

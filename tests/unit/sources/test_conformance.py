@@ -9,6 +9,7 @@ import pytest
 
 from docgraph.sources.base import Change, Cursor, Place, Source, covering
 from docgraph.sources.filesystem import DropFolder
+from docgraph.sources.folder import FolderMirror
 from docgraph.sources.memory import MemorySource
 
 
@@ -60,13 +61,25 @@ class InFolder(Keeper):
         return f"fs://ingest/watch/{name}"
 
 
-@pytest.fixture(params=["memory", "filesystem"])
+class Mirrored(Keeper):
+    def put(self, name: str, data: bytes) -> str:
+        assert isinstance(self.source, FolderMirror)
+        path = self.source.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return f"fs://manuals/{name}"
+
+
+@pytest.fixture(params=["memory", "filesystem", "folder"])
 def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Keeper]:
     if request.param == "memory":
         yield InMemory(MemorySource("notes", "docs"))
         return
     root = tmp_path / "ingest" / "watch"
     root.mkdir(parents=True)
+    if request.param == "folder":
+        yield Mirrored(FolderMirror(root, name="manuals", tag="docs", settle_seconds=0.0))
+        return
     yield InFolder(DropFolder(root))
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from docgraph.domain.errors import DocumentError, DocumentTooLargeError, InfrastructureError
 from docgraph.sources.base import Change, Place
-from docgraph.sources.filesystem import DropFolder, Dropped, Stillness, dropped_files, tag_of
+from docgraph.sources.filesystem import DropFolder, Dropped, dropped_files, tag_of
+from docgraph.sources.stillness import Stillness
 
 DAY = 86_400.0
 
@@ -49,7 +50,9 @@ class Clock:
 
 
 def still_names(stillness: Stillness, root: Path) -> list[str]:
-    return [file.relative for file in stillness.of(dropped_files(root))]
+    files = dropped_files(root)
+    still = stillness.of(file.state for file in files)
+    return [file.relative for file in files if file.state in still]
 
 
 def test_a_file_is_still_once_it_was_seen_unchanged_for_long_enough(root: Path) -> None:

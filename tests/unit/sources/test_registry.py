@@ -10,10 +10,11 @@ import pytest
 
 from docgraph.domain import plug_ins as plug_ins_module
 from docgraph.domain.errors import ConfigurationError
-from docgraph.runtime.config import IngestConfig, SourceConfig
+from docgraph.runtime.config import GuardConfig, IngestConfig, SourceConfig
 from docgraph.settings import Settings
 from docgraph.sources import registry
 from docgraph.sources.filesystem import DropFolder
+from docgraph.sources.folder import FolderMirror
 from docgraph.sources.memory import MemorySource
 from docgraph.sources.registry import SourceKind, kinds, sources_of
 
@@ -91,8 +92,39 @@ def test_folders_that_lie_in_each_other_are_refused(tmp_path: Path, where: str) 
 
 def test_options_that_a_folder_does_not_have_are_refused(tmp_path: Path) -> None:
     settings, config = configured(tmp_path, "sources: [{name: a, where: a, options: {depth: 3}}]\n")
-    with pytest.raises(ConfigurationError, match="options: a source of kind filesystem has none; remove depth"):
+    with pytest.raises(
+        ConfigurationError, match=r"sources: a: options\.depth: .*The options of a source of kind filesystem are: none"
+    ):
         sources_of(settings, config)
+
+
+def test_a_folder_that_is_mirrored_needs_a_place_and_patterns_that_are_texts(tmp_path: Path) -> None:
+    text = "sources: [{name: repo, kind: folder, where: repo, tag: repo, options: {include: ['*.md'], gitignore: false}}]\n"
+    (source,) = sources_of(*configured(tmp_path, text))
+    assert isinstance(source, FolderMirror)
+    assert source.root == tmp_path / "repo"
+    with pytest.raises(ConfigurationError, match="where: a source of kind folder needs the folder"):
+        sources_of(*configured(tmp_path, "sources: [{name: repo, kind: folder}]\n"))
+    with pytest.raises(
+        ConfigurationError, match=r"sources: repo: options\.include: .*are: include, exclude, gitignore"
+    ):
+        sources_of(*configured(tmp_path, "sources: [{name: repo, kind: folder, where: repo, options: {include: 3}}]\n"))
+
+
+@pytest.mark.parametrize("where", ["ingest/watch", "ingest", "ingest/watch/inner"])
+def test_a_watch_folder_is_not_mirrored_as_well(tmp_path: Path, where: str) -> None:
+    text = f"sources: [{{name: filesystem}}, {{name: repo, kind: folder, where: '{where}'}}]\n"
+    with pytest.raises(ConfigurationError, match="both would take the same files"):
+        sources_of(*configured(tmp_path, text))
+
+
+def test_a_look_that_loses_much_is_withheld_and_one_that_loses_little_is_not() -> None:
+    guard = GuardConfig(share=0.25, documents=100, spare=3)
+    assert not guard.withholds(3, 3), "a small set may lose a page"
+    assert guard.withholds(4, 15)
+    assert not guard.withholds(4, 16)
+    assert guard.withholds(101, 10_000)
+    assert not guard.withholds(0, 0)
 
 
 def test_a_plug_in_adds_a_kind(tmp_path: Path, plug_ins: list[EntryPoint]) -> None:

@@ -35,11 +35,13 @@ def build_report(
     versions: Mapping[str, str],
     config_hash: str,
     links: LinkCounts | None = None,
+    withheld: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the report of a run, complete but for `report_id`, which `write_report` gives it with its folder.
 
     `stage_seconds` is the work in each stage summed over documents; `total_seconds` the time from the first start to now; `links`
-    are those of the documents that were looked at, which is information and speaks against nothing.
+    are those of the documents that were looked at, and `withheld` what stays although its source has lost it: information, which
+    speaks against nothing.
     """
     counts = _counts(jobs, verdict)
     if links is not None:
@@ -73,6 +75,7 @@ def build_report(
         "jobs": [_job(state) for state in jobs],
         "versions": {name: str(version) for name, version in versions.items()},
         "config_hash": config_hash,
+        "withheld": [dict(each) for each in withheld],
     }
     report["summary"] = summary(report)
     return report
@@ -88,10 +91,22 @@ def summary(report: Mapping[str, Any]) -> str:
         did = "audited"
     drift = "not compared" if report["drift_pct"] is None else f"drift {report['drift_pct']:.2f} %"
     verdict = "ready for queries" if report["ready_for_queries"] else f"not ready ({_reasons(report['reasons'])})"
+    kept = "".join(f" {withheld_sentence(each)}" for each in report["withheld"])
     return (
         f"{did} in {report['timings']['total']:.1f} s; the dataset {report['tag']} has {_number(counts['documents'], 'document')} "
-        f"and {_number(counts['sections_graph'], 'section')}, {drift}: {verdict}."
+        f"and {_number(counts['sections_graph'], 'section')}, {drift}: {verdict}.{kept}"
     )
+
+
+def withheld_sentence(withheld: Mapping[str, Any]) -> str:
+    """Return what is said of documents that stay although their source has lost them."""
+    count = withheld["documents"]
+    subject = "1 document that has gone from" if count == 1 else f"{count:,} documents that have gone from"
+    verb = "is" if count == 1 else "are"
+    if withheld["decision"] == "refused":
+        by = f"{withheld['decided_by']} rejected" if withheld["decided_by"] else "nobody approved"
+        return f"{subject} the source {withheld['source']} {verb} kept: {by} the deletion."
+    return f"{subject} the source {withheld['source']} {verb} kept: the deletion waits for approval."
 
 
 def validate(report: Mapping[str, Any]) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from docgraph.readiness.report.building import withheld_sentence
+
 #: Rows of a table; what is left out is counted below it. The JSON has all.
 MAX_ROWS = 100
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&$!])")
@@ -37,6 +39,7 @@ def render_markdown(report: Mapping[str, Any]) -> str:
         _queries(report),
         _timings(report),
         _errors(report),
+        _withheld(report),
         _documents(report),
         _origin(report),
     ]
@@ -155,6 +158,16 @@ def _errors(report: Mapping[str, Any]) -> str:
         for error in report["errors"]
     ]
     return "## Errors\n\n" + _bounded(("document", "code", "what is wrong", "once repaired"), rows)
+
+
+def _withheld(report: Mapping[str, Any]) -> str:
+    blocks = []
+    for each in report.get("withheld", ()):
+        uris = "\n".join(f"- {code(uri)}" for uri in each["first"])
+        more = each["documents"] - len(each["first"])
+        rest = f"\n- and {more:,} more" if more else ""
+        blocks.append(f"{escape(withheld_sentence(each))} Seen at {escape(each['since'])}.\n\n{uris}{rest}")
+    return "## Kept although gone\n\n" + "\n\n".join(blocks) if blocks else ""
 
 
 def _documents(report: Mapping[str, Any]) -> str:

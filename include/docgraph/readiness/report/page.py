@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import jinja2
 
 from docgraph.domain.jobs import STAGES
+from docgraph.readiness.report.building import withheld_sentence
 
 #: Rows of a table on the page; what is left out is counted below it. The JSON has all.
 MAX_ROWS = 200
@@ -79,5 +80,10 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"web_address": _web_address, "duration": _duration, "thousands": lambda n: f"{n:,}"}
+    environment.filters |= {
+        "withheld_sentence": withheld_sentence,
+        "web_address": _web_address,
+        "duration": _duration,
+        "thousands": lambda n: f"{n:,}",
+    }
     return environment

@@ -1,0 +1,65 @@
+"""What the tasks of the watching DAGs call: take what has changed, start the runs, ask a person about deletions in numbers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import get_current_context
+
+from docgraph.airflow import connections
+from docgraph.airflow.runs import TaskRuns
+from docgraph.ingest import taking
+from docgraph.ingest.launcher import RunLauncher
+from docgraph.runtime.config import SourceConfig
+from docgraph.runtime.connections import Runtime
+from docgraph.sources.registry import source_of
+from docgraph.state import Withheld
+
+logger = logging.getLogger(__name__)
+
+APPROVAL_DAG = "approve_deletions"
+
+
+def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, list[str]]:
+    """Turn what has changed in a source into jobs and start the runs that they need; returns tag → run ids.
+
+    A run that can't be started loses nothing: the jobs stay queued, and the sidecar's dispatcher starts it later.
+    """
+    wanted = SourceConfig.model_validate(source)
+    with Runtime(connections.source_settings(wanted)) as runtime:
+        own = source_of(wanted, runtime.settings, runtime.config)
+        taken = taking.take(runtime, own, seen, keep_deleted=wanted.deletions == "keep", guard=wanted.guard)
+        runs = start_runs(runtime, taken, f"Started by {get_current_context()['dag'].dag_id}: its source has changed.")
+        if taken.withheld is not None:
+            ask(taken.withheld)
+        return runs
+
+
+def start_runs(runtime: Runtime, taken: taking.Taken, note: str) -> dict[str, list[str]]:
+    """Start the runs that jobs need; returns tag → run ids."""
+    runs: dict[str, list[str]] = {}
+    jobs = runtime.state.jobs.get_many([job_id for job_ids in taken.jobs.values() for job_id in job_ids])
+    launcher = RunLauncher(TaskRuns(), max_jobs_per_run=runtime.config.dispatch.max_jobs_per_run)
+    for launch in launcher.ingest(jobs, note=note):
+        if launch.run_id is None:
+            logger.warning("no run was started for %d jobs of %s: %s", len(launch.jobs), launch.tag, launch.error)
+        else:
+            runs.setdefault(launch.tag, []).append(launch.run_id)
+    return runs
+
+
+def ask(withheld: Withheld) -> str:
+    """Make sure that the question is asked once for each time something is withheld; returns the id of its run.
+
+    Raises:
+        StoreUnavailableError: Airflow can't start the run; asking again is harmless.
+    """
+    moment = "".join(character for character in withheld.since if character.isalnum())
+    run_id = f"deletions__{withheld.source}__{moment}__{withheld.plan_id[:12]}"
+    conf = {"source": withheld.source, "plan_id": withheld.plan_id}
+    launcher = RunLauncher(TaskRuns(), max_jobs_per_run=1)
+    return launcher.create(
+        APPROVAL_DAG, run_id, conf, f"{len(withheld.removed)} documents have gone from {withheld.source}."
+    )

@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from docgraph.domain.errors import DocgraphError
 from docgraph.domain.identity import content_hash
 from docgraph.retrieval.confidence import COEFFICIENTS, Coefficients, Features
 from docgraph.runtime.connections import Runtime
-from docgraph.settings import Settings
 from docgraph_local.paths import repository
-from docgraph_local.stack import Event, Stack
 from evaluation import book_index, calibration, corpus, findings, manual, writing
 from evaluation.asking import Asked, ask_all
 from evaluation.measures import area_under_roc
 from evaluation.questions import Question, choose
+from evaluation.stores import console, running
 
-#: Beside the stack of `make up`: a home inside its home, and ports above its.
-_HOME, _PORTS_ABOVE = "eval", 40
-_STORES = ("redis", "neo4j", "qdrant", "embedder")
 _BEGIN, _END = "<!-- figures: written by make eval PUBLISH=1 -->", "<!-- end of figures -->"
 
-console = Console(highlight=False, soft_wrap=True)
 app = typer.Typer(add_completion=False)
 
 
@@ -68,7 +61,7 @@ def main(
 def _evaluate(
     *, keep: bool, clean: bool, calibrating: bool
 ) -> tuple[findings.Findings, Sequence[Asked], dict[str, object]]:
-    with _stores(keep=keep, clean=clean) as settings, Runtime(settings) as runtime:
+    with running(keep=keep, clean=clean) as settings, Runtime(settings) as runtime:
         sources = manual.fetch(settings.home / "data" / "manual", console.print)
         documents = list(manual.documents(sources))
         pages = corpus.parsed(documents, runtime)
@@ -78,7 +71,7 @@ def _evaluate(
             book_index.music_terms(sources.music),
             book_index.debian_questions(sources.debian),
         )
-        corpus.ingest(runtime, documents, pages, console.print)
+        corpus.ingest(runtime, corpus.TAG, corpus.files(documents), [page.document for page in pages], console.print)
         asked = [question for question in questions if calibrating or question.held_out]
         answers = ask_all(runtime, asked, console.print)
         held_out = [answer for answer in answers if answer.question.held_out]
@@ -98,31 +91,6 @@ def _about(
         "embedding version": f"{runtime.embedding_version.name} ({runtime.embedding_version.model})",
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
     }
-
-
-@contextmanager
-def _stores(*, keep: bool, clean: bool) -> Iterator[Settings]:
-    """Yield the settings of the evaluation's own stores, running; what DOCGRAPH_*_URL names is used instead of starting one."""
-    around = Settings.load()
-    home = around.home / _HOME
-    own = {"DOCGRAPH_HOME": str(home), "DOCGRAPH_PORT_BASE": str(around.port_base + _PORTS_ABOVE)}
-    environ = {**os.environ, **own}
-    stack = Stack(home, around.port_base + _PORTS_ABOVE, only=_STORES, environ=environ)
-    if clean:
-        stack.clean()
-    stack.up(_show)
-    try:
-        yield Settings.load({**environ, **stack.env()}, home)
-    finally:
-        if keep:
-            console.print(f"The evaluation's stores go on running; end them: DOCGRAPH_HOME={home} make down")
-        else:
-            stack.down()
-
-
-def _show(event: Event) -> None:
-    if event.kind == "ready":
-        console.print(f"ready: {event.subject} after {event.seconds:.0f} s")
 
 
 def fit_confidence(answers: Sequence[Asked]) -> Coefficients:

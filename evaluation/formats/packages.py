@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from functools import cache
@@ -36,11 +37,11 @@ def debian(package: str, folder: Path) -> Path:
 
 
 @cache
-def npm(package: str, version: str, folder: Path) -> Path:
-    """Return the files of a package of npm, unpacked below `folder`.
+def npm(package: str, version: str, folder: Path, sha256: str | None = None) -> Path:
+    """Return the files of a package of npm, unpacked below `folder`; `sha256` is the digest that the archive must have.
 
     Raises:
-        PackageError: it can't be fetched or unpacked.
+        PackageError: it can't be fetched or unpacked, or is another than the pinned one.
     """
     target = folder / "npm" / f"{package.replace('/', '+')}@{version}"
     if (target / "package").is_dir():
@@ -48,17 +49,18 @@ def npm(package: str, version: str, folder: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     _run(package, ["npm", "pack", "--silent", f"{package}@{version}"], target)
     for archive in target.glob("*.tgz"):
+        _check(archive, sha256)
         _run(package, ["tar", "--extract", "--gzip", "--file", str(archive)], target)
         archive.unlink()
     return target / "package"
 
 
 @cache
-def pypi(package: str, version: str, folder: Path) -> Path:
-    """Return the sources of a package of PyPI, unpacked below `folder`.
+def pypi(package: str, version: str, folder: Path, sha256: str | None = None) -> Path:
+    """Return the sources of a package of PyPI, unpacked below `folder`; `sha256` is the digest that the archive must have.
 
     Raises:
-        PackageError: it can't be fetched or unpacked.
+        PackageError: it can't be fetched or unpacked, or is another than the pinned one.
     """
     target = folder / "pypi" / f"{package}-{version}"
     if target.is_dir():
@@ -67,9 +69,19 @@ def pypi(package: str, version: str, folder: Path) -> Path:
     command = [str(_environment("pip", folder) / "pip"), "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
     _run(package, [*command, f"{package}=={version}"], target.parent)
     for archive in target.parent.glob(f"{package}-*.tar.gz"):
+        _check(archive, sha256)
         _run(package, ["tar", "--extract", "--gzip", "--file", str(archive)], target.parent)
         archive.unlink()
     return target
+
+
+def _check(archive: Path, sha256: str | None) -> None:
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if sha256 is not None and digest != sha256:
+        raise PackageError(
+            f"{archive} has SHA-256 {digest} instead of the pinned {sha256}, so figures would be of another text than those "
+            "published; remove it and try again, or pin the new text with its digest."
+        )
 
 
 def tool(requirement: str, program: str, arguments: list[str], folder: Path) -> None:

@@ -187,12 +187,17 @@ class Reading(Base):
         self, tag: str, texts: Sequence[str], limit: int, *, stillness: Stillness | None = None
     ) -> list[list[FulltextHit]]:
         """Return for each of the texts what `fulltext` would, all of it in one statement."""
-        asked = {
-            place: lucene.restricted(tag, inner)
-            for place, text in enumerate(texts)
-            if (inner := lucene.clause(text)) is not None
-        }
-        found: list[list[FulltextHit]] = [[] for _ in texts]
+        return self.fulltext_clauses(tag, [lucene.clause(text) for text in texts], limit, stillness=stillness)
+
+    def fulltext_clauses(
+        self, tag: str, clauses: Sequence[str | None], limit: int, *, stillness: Stillness | None = None
+    ) -> list[list[FulltextHit]]:
+        """Return for each clause of Lucene's syntax the sections of a dataset that match it; nothing for None.
+
+        A clause is never a person's text: see `lucene.clause`, which makes one of it.
+        """
+        asked = {place: lucene.restricted(tag, inner) for place, inner in enumerate(clauses) if inner is not None}
+        found: list[list[FulltextHit]] = [[] for _ in clauses]
         if asked:
             places, parameters = list(asked), {"lucene": list(asked.values()), "limit": limit}
             for row in self._read_whole(_FULLTEXT, ("section_id", "document_id"), parameters, stillness):

@@ -12,6 +12,7 @@ from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
 from docgraph.sources import filesystem, folder
 from docgraph.sources.base import Source
+from docgraph.sources.http import source as http
 
 ENTRY_POINT_GROUP = "docgraph.sources"
 
@@ -36,6 +37,7 @@ class SourceKind:
 BUILT_IN = (
     SourceKind("filesystem", filesystem.make, poll_seconds=0.5),
     SourceKind("folder", folder.make, poll_seconds=2.0),
+    SourceKind("http", http.make, poll_seconds=http.POLL_SECONDS),
 )
 
 

@@ -54,6 +54,7 @@ FORBIDDEN = (
     Forbidden("docgraph.readiness.judgement", "qdrant_client", "qdrant"),
     Forbidden("docgraph.ingest.intake", "redis", "redis"),
     Forbidden("docgraph.stores.artifacts", "boto3", "s3"),
+    Forbidden("docgraph.model_servers.client", "httpcore", "web"),
     Forbidden("docgraph.extraction.view", "markdown_it", "parsers"),
     Forbidden("docgraph.retrieval.matching", "selectolax", "parsers"),
     Forbidden("evaluation.formats.html", "selectolax", "parsers"),

@@ -10,7 +10,10 @@ import pytest
 from docgraph.sources.base import Change, Cursor, Place, Source, covering
 from docgraph.sources.filesystem import DropFolder
 from docgraph.sources.folder import FolderMirror
+from docgraph.sources.http.options import HttpOptions
+from docgraph.sources.http.source import WebList
 from docgraph.sources.memory import MemorySource
+from support.unit.web_site import Site, web_site
 
 
 class Keeper:
@@ -70,10 +73,27 @@ class Mirrored(Keeper):
         return f"fs://manuals/{name}"
 
 
-@pytest.fixture(params=["memory", "filesystem", "folder"])
+class OnTheWeb(Keeper):
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        where = site.list_as_json("/list.json")
+        options = HttpOptions(allow_hosts=("127.0.0.1",), requests_per_second=1000)
+        super().__init__(WebList(where, name="handbook", tag="docs", options=options))
+
+    def put(self, name: str, data: bytes) -> str:
+        uri = self._site.put(f"/{name}", data)
+        self._site.list_as_json("/list.json")
+        return uri
+
+
+@pytest.fixture(params=["memory", "filesystem", "folder", "http"])
 def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Keeper]:
     if request.param == "memory":
         yield InMemory(MemorySource("notes", "docs"))
+        return
+    if request.param == "http":
+        with web_site() as site:
+            yield OnTheWeb(site)
         return
     root = tmp_path / "ingest" / "watch"
     root.mkdir(parents=True)

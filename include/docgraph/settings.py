@@ -84,6 +84,8 @@ class Settings:
     #: `s3://bucket/prefix` for snapshots, artifacts and reports; None: the three folders above.
     blobs_url: str | None = None
     aws: AwsAccess = AwsAccess()
+    #: Of sources in S3, by the connection that they name, "" for those that name none; others are reached as blobs are.
+    s3: Mapping[str, AwsAccess] = field(default_factory=dict)
     #: Of sources on web servers, by the id of the connection that they name.
     http: Mapping[str, HttpAccess] = field(default_factory=dict)
     #: What stands above `config/ingest.yaml`: (variable, value) for each of its values that is given elsewhere.

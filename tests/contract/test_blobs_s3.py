@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import boto3
 import numpy as np
 import pytest
 
@@ -18,6 +17,7 @@ from docgraph.readiness.report import find_report, list_reports, read_report, re
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import AwsAccess, Settings, project_root
 from docgraph.stores.blobs.s3 import S3Blobs
+from support.contract.s3_server import s3_client
 from support.unit.blob_conformance import BlobStoreConformance
 
 Place = tuple[str, AwsAccess]
@@ -82,13 +82,7 @@ def test_a_stream_over_the_limit_leaves_nothing(runtime: Runtime) -> None:
 def test_what_others_put_below_the_prefix_is_left_alone(s3_place: Place) -> None:
     url, access = s3_place
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    client = boto3.client(
-        "s3",
-        endpoint_url=access.endpoint_url,
-        region_name=access.region,
-        aws_access_key_id=access.access_key_id,
-        aws_secret_access_key=access.secret_access_key,
-    )
+    client = s3_client(access)
     for name in ("a folder/", "spaces in it"):
         client.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=b"")
     blobs = S3Blobs(url, access)

@@ -12,6 +12,8 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from docgraph.airflow import connections, tasks
+from docgraph.runtime.config import SourceConfig
+from docgraph.settings import AwsAccess
 
 with DAG("what_a_task_reads", schedule=None) as reading:
     task(task_id="datasets")(tasks.list_datasets)()
@@ -24,18 +26,31 @@ with DAG("what_a_task_is_told", schedule=None) as told:
         return {
             "neo4j": [settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password],
             "redis": settings.redis_url,
-            "aws": [
-                settings.aws.endpoint_url,
-                settings.aws.region,
-                settings.aws.access_key_id,
-                settings.aws.secret_access_key,
-            ],
+            "aws": _told(settings.aws),
             "qdrant": settings.qdrant_url,
         }
 
     seen()
 
+with DAG("what_sources_are_told", schedule=None) as sources:
+
+    @task
+    def seen_by_sources() -> dict[str, Any]:
+        told = {}
+        for connection in ("", "partner"):
+            wanted = SourceConfig(name="manuals", kind="s3", where="s3://bucket", connection=connection)
+            settings = connections.source_settings(wanted)
+            told[connection or "default"] = {"source": _told(settings.s3[connection]), "blobs": _told(settings.aws)}
+        return told
+
+    seen_by_sources()
+
+
+def _told(access: AwsAccess) -> list[str | None]:
+    return [access.endpoint_url, access.region, access.access_key_id, access.secret_access_key]
+
+
 if __name__ == "__main__":
-    run = {each.dag_id: each for each in (reading, told)}[sys.argv[1]].test()
+    run = {each.dag_id: each for each in (reading, told, sources)}[sys.argv[1]].test()
     (instance,) = run.get_task_instances()
     print(json.dumps({"state": str(instance.state), "said": instance.xcom_pull(task_ids=instance.task_id)}))

@@ -50,6 +50,7 @@ def described_task(task: Any) -> dict[str, Any]:
         "outlets": [[type(outlet).__name__, outlet.name] for outlet in task.outlets],
         "links": [type(link).__name__ for link in task.operator_extra_links or ()],
         "deferrable": bool(getattr(task, "deferrable", False)),
+        "classes": [each.__name__ for each in type(task).__mro__],
     }
 
 
@@ -98,6 +99,9 @@ def main() -> None:
         "forms": [[form, is_accepted(bag.dags["ingest_documents"], form)] for form in FORMS],
         "plugins": [plugin["name"] for plugin in plugins_manager.get_plugin_info()],
         "plugin_errors": plugins_manager.get_import_errors(),
+        "providers": sorted(
+            name for name in sys.modules if name.startswith("airflow.providers.") and ".sensors." in name
+        ),
         "links": {type(link).__name__: [link.name, link.get_link(None, ti_key=key)] for link in links},
     }
     sys.stdout.write("\n" + json.dumps(description) + "\n")

@@ -129,3 +129,21 @@ def test_redis_and_s3_come_from_their_connections(run: Ran) -> None:
     found = run(IS_TOLD, variables)
     assert found["redis"] == "rediss://me:p%40ss%2Fword@redis.example:6379/3"
     assert found["aws"] == ["http://s3.example:9000", "eu-west-1", "key", "secret"]
+
+
+def test_a_bucket_is_reached_by_the_connection_of_its_source_and_blobs_by_theirs(run: Ran) -> None:
+    own = {"conn_type": "aws", "login": "key", "password": "secret", "extra": {"region_name": "eu-west-1"}}
+    partner = {
+        "conn_type": "aws", "login": "theirs", "password": "hidden",
+        "extra": {"region_name": "auto", "endpoint_url": "https://r2.example"},
+    }  # fmt: skip
+    variables = {
+        "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(own),
+        "AIRFLOW_CONN_PARTNER": json.dumps(partner),
+        "DOCGRAPH_BLOBS_URL": "s3://bucket/prefix",
+    }
+    blobs = [None, "eu-west-1", "key", "secret"]
+    assert run("what_sources_are_told", variables) == {
+        "default": {"source": blobs, "blobs": blobs},
+        "partner": {"source": ["https://r2.example", "auto", "theirs", "hidden"], "blobs": blobs},
+    }

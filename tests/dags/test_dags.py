@@ -233,6 +233,17 @@ def test_each_configured_source_has_a_dag_of_its_own(tmp_path: Path) -> None:
         assert list(described["dags"][dag]["tasks"]) == ["wait_for_files", "take_files"]
 
 
+def test_a_bucket_is_waited_for_by_airflows_own_kind_of_sensor(described: dict[str, Any], tmp_path: Path) -> None:
+    config = tmp_path / "sources.yaml"
+    config.write_text("sources: [{name: manuals, kind: s3, where: 's3://bucket/manuals'}]\n", encoding="utf-8")
+    waiting = describe(tmp_path, DOCGRAPH_CONFIG=str(config))["dags"]["watch_manuals"]["tasks"]["wait_for_changes"]
+    assert "S3KeySensor" in waiting["classes"]
+    assert waiting["deferrable"]
+    assert described["providers"] == ["airflow.providers.standard.sensors.filesystem"], (
+        "others are imported where they are used"
+    )
+
+
 def test_a_source_that_can_not_be_is_an_import_error_that_says_what_to_change(tmp_path: Path) -> None:
     config = tmp_path / "sources.yaml"
     config.write_text("sources: [{name: wiki, kind: gopher}]\n", encoding="utf-8")

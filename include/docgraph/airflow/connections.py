@@ -69,7 +69,8 @@ def source_settings(wanted: SourceConfig) -> Settings:
     if wanted.kind == "s3":
         conn_id = wanted.connection or AWS
         if _connection(conn_id) is not None:
-            return replace(settings, aws=_aws_access(conn_id))
+            # Not in the place of `aws`: snapshots may be kept in another bucket, which these credentials don't open.
+            return replace(settings, s3={wanted.connection: _aws_access(conn_id)})
     elif wanted.connection and (found := _connection(wanted.connection)) is not None:
         headers = {str(name): str(value) for name, value in (found.extra_dejson.get("headers") or {}).items()}
         access = HttpAccess(found.login or "", found.password or "", headers)

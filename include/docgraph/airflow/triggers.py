@@ -174,6 +174,10 @@ class SourceSensor(BaseSensorOperator):
 
     def execute(self, context: Any) -> None:
         """Defer to `SourceTrigger`."""
-        self.defer(
-            trigger=SourceTrigger(self.source, self.poke_interval), method_name="execute_complete", timeout=_LIMIT
-        )
+        defer_to_source(self, self.source)
+
+
+def defer_to_source(sensor: BaseSensorOperator, source: dict[str, Any]) -> None:
+    """Let a sensor wait in the triggerer until a configured source has something to take; the task ends there."""
+    trigger = SourceTrigger(source, sensor.poke_interval)
+    sensor.defer(trigger=trigger, method_name="execute_complete", timeout=_LIMIT)

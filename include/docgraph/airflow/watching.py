@@ -87,7 +87,12 @@ def _waiting(wanted: SourceConfig, seconds: float, folder: DropFolder | None) ->
             source_name=wanted.name,
             poke_interval=seconds,
         )
-    return SourceSensor(task_id="wait_for_changes", source=wanted.model_dump(mode="json"), poke_interval=seconds)
+    sensor: Any = SourceSensor
+    if wanted.kind == "s3":
+        from docgraph.airflow.s3 import ChangedObjectsSensor
+
+        sensor = ChangedObjectsSensor
+    return sensor(task_id="wait_for_changes", source=wanted.model_dump(mode="json"), poke_interval=seconds)
 
 
 def _doc(wanted: SourceConfig, folder: DropFolder | None) -> str:

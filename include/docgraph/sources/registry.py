@@ -10,7 +10,7 @@ from docgraph.domain.errors import ConfigurationError
 from docgraph.domain.plug_ins import with_plug_ins
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
-from docgraph.sources import filesystem, folder
+from docgraph.sources import filesystem, folder, s3
 from docgraph.sources.base import Source
 from docgraph.sources.http import source as http
 
@@ -38,6 +38,7 @@ BUILT_IN = (
     SourceKind("filesystem", filesystem.make, poll_seconds=0.5),
     SourceKind("folder", folder.make, poll_seconds=2.0),
     SourceKind("http", http.make, poll_seconds=http.POLL_SECONDS),
+    SourceKind("s3", s3.make, poll_seconds=30.0),
 )
 
 

@@ -1,8 +1,7 @@
 """An S3 server for the contract tests: moto, in a process of its own, asked over HTTP.
 
-It answers one request at a time, because moto looks at a condition (`If-Match`) and then writes without holding a lock: as two
-steps, which S3 does as one. `DOCGRAPH_TEST_S3_URL` (`s3://bucket/prefix`, with AWS_* variables) names a real bucket to run the
-same tests against; what is below the prefix is left alone, what the tests make is removed.
+`DOCGRAPH_TEST_S3_URL` (`s3://bucket/prefix`, with AWS_* variables) names a real bucket to run the same tests against; what is below
+the prefix is left alone, what the tests make is removed.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
@@ -23,12 +23,19 @@ import pytest
 
 from docgraph.settings import AwsAccess
 
-_SERVE = (
-    "import sys; from moto.server import DomainDispatcherApplication, create_backend_app; "
-    "from werkzeug.serving import run_simple; "
-    "run_simple('127.0.0.1', int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False)"
-)
+_SERVER = Path(__file__).with_name("moto_server.py")
 BUCKET = "docgraph-test"
+
+
+def s3_client(access: AwsAccess) -> Any:
+    """Return a client with which a test puts and removes objects, past our own code."""
+    return boto3.client(
+        "s3",
+        endpoint_url=access.endpoint_url,
+        region_name=access.region,
+        aws_access_key_id=access.access_key_id,
+        aws_secret_access_key=access.secret_access_key,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -42,17 +49,11 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, A
         port = probe.getsockname()[1]
     log = Path(tmp_path_factory.mktemp("s3")) / "moto.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-c", _SERVE, str(port)], stdout=output, stderr=output)
+        process = subprocess.Popen([sys.executable, str(_SERVER), str(port)], stdout=output, stderr=output)
     try:
         access = AwsAccess(f"http://127.0.0.1:{port}", "us-east-1", "testing", "testing")
         _await(access.endpoint_url or "", process, log)
-        client = boto3.client(
-            "s3",
-            endpoint_url=access.endpoint_url,
-            region_name=access.region,
-            aws_access_key_id=access.access_key_id,
-            aws_secret_access_key=access.secret_access_key,
-        )
+        client = s3_client(access)
         client.create_bucket(Bucket=BUCKET)
         yield f"s3://{BUCKET}", access
     finally:

@@ -11,18 +11,19 @@ import contextlib
 import mimetypes
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from docgraph.domain.errors import ConfigurationError, InfrastructureError, StoreUnavailableError
+from docgraph.domain.errors import ConfigurationError, InfrastructureError
 from docgraph.settings import AwsAccess
 from docgraph.stores.blobs.base import Blob, BlobStat, KeyOrNaming, checked_key, is_key
 from docgraph.stores.blobs.local import explaining
+from docgraph.stores.blobs.s3_client import ABSENT, LOST, connect, error_code
+from docgraph.stores.blobs.s3_client import explaining as explaining_s3
 
 #: Bytes of a stream that are held in memory before they go to a temporary file: their key is known only at their end.
 _SPOOLED_BYTES = 8 * 2**20
@@ -30,14 +31,10 @@ _SPOOLED_BYTES = 8 * 2**20
 _POINTERS = ".names/"
 #: How often a decision between writers is tried again when S3 says that two met.
 _TRIES = 20
-_ABSENT = {"404", "NoSuchKey", "NotFound"}
-_LOST = {"412", "PreconditionFailed"}
 _MET = {"409", "ConditionalRequestConflict"}
 _HINTS = {
     "NoSuchBucket": "Make the bucket, or correct the name in DOCGRAPH_BLOBS_URL.",
     "AccessDenied": "Allow s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the prefix.",
-    "InvalidAccessKeyId": "Correct the access key.",
-    "SignatureDoesNotMatch": "Correct the secret key.",
 }
 
 
@@ -59,7 +56,7 @@ class S3Blobs:
             )
         self._bucket = parts.netloc
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client = _client(access)
+        self._client = connect(access)
 
     def put(self, key: KeyOrNaming, data: bytes | Iterable[bytes], *, new: bool = False) -> bool:
         """See `BlobStore`."""
@@ -81,7 +78,7 @@ class S3Blobs:
             try:
                 found = self._client.head_object(**self._object(key))
             except ClientError as error:
-                if _code(error) in _ABSENT:
+                if error_code(error) in ABSENT:
                     return None
                 raise
         return BlobStat(key, found["ContentLength"], found["LastModified"].timestamp(), found["ETag"])
@@ -106,7 +103,7 @@ class S3Blobs:
             try:
                 self._client.delete_object(**self._object(key), **condition)
             except ClientError as error:
-                if _code(error) not in _ABSENT | _LOST | _MET:
+                if error_code(error) not in ABSENT | LOST | _MET:
                     raise
 
     def touch(self, key: str) -> None:
@@ -116,7 +113,7 @@ class S3Blobs:
             try:
                 self._client.copy_object(**place, CopySource=place, MetadataDirective="REPLACE", **_content_type(key))
             except ClientError as error:
-                if _code(error) not in _ABSENT:
+                if error_code(error) not in ABSENT:
                     raise
 
     def point(self, name: str, target: str) -> None:
@@ -165,7 +162,7 @@ class S3Blobs:
             try:
                 self._client.put_object(**self._object(key), Body=data, **_content_type(key), **condition)
             except ClientError as error:
-                if _code(error) in _LOST | _MET or (condition and _code(error) in _ABSENT):
+                if error_code(error) in LOST | _MET or (condition and error_code(error) in ABSENT):
                     return False
                 raise
         return True
@@ -175,7 +172,7 @@ class S3Blobs:
             try:
                 found = self._client.get_object(**self._object(key))
             except ClientError as error:
-                if _code(error) in _ABSENT:
+                if error_code(error) in ABSENT:
                     return None
                 raise
             with contextlib.closing(found["Body"]) as body:
@@ -184,51 +181,10 @@ class S3Blobs:
     def _object(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + key}
 
-    @contextlib.contextmanager
-    def _explaining(self, action: str, key: str) -> Iterator[None]:
-        """Turn the client's errors into ours: which object, why, what to do."""
-        place = f"s3://{self._bucket}/{self._prefix}{key}"
-        try:
-            yield
-        except ClientError as error:
-            code = _code(error)
-            hint = _HINTS.get(code, "Look at the service's own log, and at the bucket's policy.")
-            raise InfrastructureError(
-                f"Can't {action} {place}: {code} {error.response['Error'].get('Message', '')}. {hint}"
-            ) from error
-        except BotoCoreError as error:
-            raise StoreUnavailableError(
-                f"Can't {action} {place}: {error}. Check the endpoint, the region and the credentials of S3."
-            ) from error
-
-
-def _client(access: AwsAccess) -> Any:
-    """Return a client; what `access` leaves open comes from the environment and files as in every program that uses S3."""
-    try:
-        return boto3.client(
-            "s3",
-            endpoint_url=access.endpoint_url,
-            region_name=access.region,
-            aws_access_key_id=access.access_key_id,
-            aws_secret_access_key=access.secret_access_key,
-            aws_session_token=access.session_token,
-            config=Config(
-                connect_timeout=5,
-                read_timeout=60,
-                retries={"mode": "standard", "max_attempts": 5},
-                # Others than AWS don't know its newer checksums, and every artifact and snapshot carries its own.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise ConfigurationError(f"S3 can't be used: {error}. Check its region, endpoint and credentials.") from error
+    def _explaining(self, action: str, key: str) -> AbstractContextManager[None]:
+        return explaining_s3(action, f"s3://{self._bucket}/{self._prefix}{key}", _HINTS)
 
 
 def _content_type(key: str) -> dict[str, str]:
     kind, _ = mimetypes.guess_type(key)
     return {"ContentType": kind} if kind else {}
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

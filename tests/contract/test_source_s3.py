@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from docgraph.sources.base import Change, ChangedMeanwhileError, Place
 from docgraph.sources.s3 import S3Mirror, S3Options, uri_of
 from support.contract.moto_server import BREAKS_OFF, DENIES, NO_CONDITIONS, OTHER_ETAGS
 from support.contract.s3_server import s3_client
+from support.unit.source_conformance import Keeper, SourceConformance
 
 Access = tuple[str, AwsAccess]
 
@@ -80,6 +82,21 @@ def shelf(s3_place: Access) -> Iterator[Shelf]:
     made = Shelf(access, bucket, f"{prefix}/")
     yield made
     made.clear()
+
+
+class InBucket(Keeper):
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__(shelf.mirror(S3Options(folders_are_tags=False), max_bytes=2**24))
+        self._shelf = shelf
+
+    def put(self, name: str, data: bytes) -> str:
+        return self._shelf.put(name, data)
+
+
+class TestS3(SourceConformance):
+    @pytest.fixture
+    def keeper(self, shelf: Shelf) -> Keeper:
+        return InBucket(shelf)
 
 
 def odd(s3_server: Access, bucket: str) -> Shelf:
@@ -308,3 +325,12 @@ def test_a_listing_that_breaks_off_has_lost_nothing(s3_server: Access) -> None:
     assert given == [], "nothing is said of half a listing"
     with pytest.raises(InfrastructureError):
         shelf.source.poll(shelf.cursor)
+
+
+def test_where_an_object_stands_is_unknown_at_once_where_nothing_answers(caplog: pytest.LogCaptureFixture) -> None:
+    source = S3Mirror("manuals", "g/", AwsAccess("http://127.0.0.1:9", "us-east-1", "a", "b"), name="m", tag="docs")
+    began = time.monotonic()
+    location = source.locate("s3://manuals/g/pumps/a%20b.md")
+    assert time.monotonic() - began < 5
+    assert (location.place, location.name, location.tag) == (Place.ABSENT, "pumps/a b.md", "pumps")
+    assert "Can't list s3://manuals/g/pumps/a b.md" in caplog.text

@@ -7,6 +7,7 @@ has an address of its own, from which it can be read back.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from urllib.parse import quote, unquote
 from pathspec import GitIgnoreSpec
 
 from docgraph.domain.content_types import content_type_of
-from docgraph.domain.errors import ConfigurationError, DocumentError, DocumentTooLargeError
+from docgraph.domain.errors import ConfigurationError, DocumentError, DocumentTooLargeError, InfrastructureError
 from docgraph.domain.identity import canonical_source_uri
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import AwsAccess, Settings
@@ -26,6 +27,8 @@ from docgraph.sources.options import Options, options_of
 
 if TYPE_CHECKING:
     from docgraph.stores.blobs.bucket import Bucket, Listed
+
+logger = logging.getLogger(__name__)
 
 _SCHEME = "s3://"
 _BUCKET_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")
@@ -117,17 +120,19 @@ class S3Mirror:
         """Do nothing: the cursor says what is settled, and the object stays."""
 
     def locate(self, uri: str) -> Location:
-        """Return whether the object is there and would be taken.
+        """Return whether the object is there and would be taken; where the bucket can't be asked from here, nothing is known of it."""
+        from docgraph.stores.blobs.bucket import Bucket
 
-        Raises:
-            InfrastructureError: the bucket can't be asked.
-        """
         key = self._key(uri)
         if key is None:
             return Location(Place.ABSENT, uri, self._tag)
         place = Place.ABSENT
-        if self._bucket.find(key) is not None:
-            place = Place.WAITING if self._wants(key) else Place.IGNORED
+        try:
+            if Bucket(self.bucket, self._access, patient=False).find(key) is not None:
+                place = Place.WAITING if self._wants(key) else Place.IGNORED
+        except (ConfigurationError, InfrastructureError) as error:
+            # Outside Airflow there are no credentials; who looks for a document has other links to look at.
+            logger.warning("whether %s is in its bucket is not known: %s", uri, error)
         return Location(place, key.removeprefix(self.prefix), self._tag_of(key))
 
     def remove_settled(self, older_than_seconds: float) -> int:

@@ -50,14 +50,15 @@ class ObjectChangedError(InfrastructureError):
 class Bucket:
     """A bucket that is only read."""
 
-    def __init__(self, name: str, access: AwsAccess) -> None:
+    def __init__(self, name: str, access: AwsAccess, *, patient: bool = True) -> None:
         """Name the bucket; nothing is asked yet."""
         self.name = name
         self._access = access
+        self._patient = patient
 
     @cached_property
     def _client(self) -> Any:
-        return connect(self._access)
+        return connect(self._access, patient=self._patient)
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Yield the objects whose key begins with `prefix`, in one request a thousand.

@@ -24,8 +24,10 @@ _HINTS = {
 }
 
 
-def connect(access: AwsAccess) -> Any:
+def connect(access: AwsAccess, *, patient: bool = True) -> Any:
     """Return a client; what `access` leaves open comes from the environment and files as in every program that uses S3.
+
+    One that is not patient asks once and waits for seconds, because a person waits for what it says.
 
     Raises:
         ConfigurationError: the access can't be used.
@@ -39,9 +41,9 @@ def connect(access: AwsAccess) -> Any:
             aws_secret_access_key=access.secret_access_key,
             aws_session_token=access.session_token,
             config=Config(
-                connect_timeout=5,
-                read_timeout=60,
-                retries={"mode": "standard", "max_attempts": 5},
+                connect_timeout=5 if patient else 2,
+                read_timeout=60 if patient else 5,
+                retries={"mode": "standard", "max_attempts": 5 if patient else 1},
                 # Others than AWS don't know its newer checksums, and every artifact and snapshot carries its own.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",

@@ -244,6 +244,16 @@ def test_a_bucket_is_waited_for_by_airflows_own_kind_of_sensor(described: dict[s
     )
 
 
+def test_a_list_on_the_web_is_waited_for_by_airflows_own_kind_of_sensor(tmp_path: Path) -> None:
+    config = tmp_path / "sources.yaml"
+    config.write_text(
+        "sources: [{name: web, kind: http, where: 'https://example.org/sitemap.xml'}]\n", encoding="utf-8"
+    )
+    waiting = describe(tmp_path, DOCGRAPH_CONFIG=str(config))["dags"]["watch_web"]["tasks"]["wait_for_changes"]
+    assert "HttpSensor" in waiting["classes"]
+    assert waiting["deferrable"]
+
+
 def test_a_source_that_can_not_be_is_an_import_error_that_says_what_to_change(tmp_path: Path) -> None:
     config = tmp_path / "sources.yaml"
     config.write_text("sources: [{name: wiki, kind: gopher}]\n", encoding="utf-8")

@@ -22,9 +22,10 @@ from docgraph.diagnosis.chain import LINKS, Explanation
 from docgraph.diagnosis.explaining import explain
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.identity import document_id
-from docgraph.ingest import pipeline
+from docgraph.ingest import pipeline, taking
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
+from docgraph.sources.registry import source_of
 from support.integration import work
 from support.integration.service_process import ROOT, TOKEN, Sidecar, free_port, own_redis_url, sidecar
 from support.integration.store_service import Ingest, ingest, service, watch_root
@@ -245,6 +246,27 @@ def test_a_complete_file_that_nobody_takes_waits_for_the_watcher(watch_root: Pat
     drop(watch_root, f"{tag}/complete.md")
     (watch_root / tag / "complete.md.ready").touch()
     assert ask(f"fs://ingest/watch/{tag}/complete.md") == ("source", "waiting_for_watcher")
+
+
+def test_a_mirrored_document_waits_until_it_is_taken_and_then_breaks_no_link(
+    runtime: Runtime, version: EmbeddingVersion, tag: str, tmp_path: Path
+) -> None:
+    root, config = tmp_path / "mirrored", tmp_path / "ingest.yaml"
+    root.mkdir()
+    source = f"{{name: {tag}, kind: folder, where: {root}, tag: {tag}, settle_seconds: 0.05}}"
+    config.write_text(f"sources: [{source}]\n", encoding="utf-8")
+    drop(root, "guide.md")
+    time.sleep(0.1)
+    uri = f"fs://{tag}/guide.md"
+    with Runtime(replace(runtime.settings, config_file=config)) as own:
+        waiting = explain(own, [uri], tag).broken
+        assert waiting is not None
+        assert (waiting.name, waiting.code) == ("source", "waiting_for_watcher")
+        mirror = source_of(own.config.sources[0], own.settings, own.config)
+        work.work_off(own, tag, taking.take(own, mirror).jobs[tag])
+        explanation = explain(own, [uri], tag)
+        assert [link.name for link in explanation.links if link.status is not LinkStatus.OK] in ([], ["readiness"])
+        own.state.cursors.forget(tag)
 
 
 def test_a_store_that_is_away_ends_the_chain_with_its_name(sidecar: Sidecar) -> None:

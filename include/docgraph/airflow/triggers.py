@@ -138,7 +138,7 @@ class SourceTrigger(_Waiting):
             if time.monotonic() - since > PATIENCE_SECONDS:
                 raise
             # What it knows of the source may be what fails: credentials that ran out, a server that moved.
-            _watched.cache_clear()
+            _known.pop(key, None)
             self._pause = min(_LONGEST_PAUSE, max(self.poke_interval, 2 * self._pause))
             logger.warning("%s: asked again in %.0f s", error, self._pause)
             return None
@@ -155,13 +155,18 @@ def _poll(source: Source, state: State) -> list[str] | None:
     return source.poll(awaited(state.cursors.versions(source.name), state.withheld.get(source.name)))
 
 
-@functools.cache
+#: What the sources of this process have learnt, by configuration.
+_known: dict[str, tuple[Source, State]] = {}
+
+
 def _watched(source: str) -> tuple[Source, State]:
     """What a source has learnt outlives its triggers, and so does the connection to Redis."""
-    wanted = SourceConfig.model_validate_json(source)
-    settings = source_settings(wanted)
-    config = IngestConfig.load(settings.config_file, settings.options)
-    return source_of(wanted, settings, config), State.connect(settings.redis_url)
+    if source not in _known:
+        wanted = SourceConfig.model_validate_json(source)
+        settings = source_settings(wanted)
+        config = IngestConfig.load(settings.config_file, settings.options)
+        _known[source] = source_of(wanted, settings, config), State.connect(settings.redis_url)
+    return _known[source]
 
 
 class SourceSensor(BaseSensorOperator):

@@ -92,6 +92,10 @@ def _waiting(wanted: SourceConfig, seconds: float, folder: DropFolder | None) ->
         from docgraph.airflow.s3 import ChangedObjectsSensor
 
         sensor = ChangedObjectsSensor
+    elif wanted.kind == "http":
+        from docgraph.airflow.http import ListedDocumentsSensor
+
+        sensor = ListedDocumentsSensor
     return sensor(task_id="wait_for_changes", source=wanted.model_dump(mode="json"), poke_interval=seconds)
 
 

@@ -1,4 +1,4 @@
-"""The link `source`: what still lies in the watch folder, and why."""
+"""The link `source`: what still lies in the watch folder, or in another source, and why."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def source(case: Case) -> tuple[str, str]:
     own = source_at(case.runtime, case.uri)
     if own is None:
         return "sent", f"{case.uri} is sent by its owner; docgraph does not watch it."
+    if own.remembers and case.uri in case.runtime.state.cursors.versions(own.name):
+        return "taken", f"{case.uri} was taken from the source {own.name}, which keeps its originals."
     location = own.locate(case.uri)
     name = location.name
     match location.place:
@@ -59,6 +61,12 @@ def _folder(location: Location) -> Path | str:
 def _waiting(case: Case, own: Source, location: Location) -> BrokenError:
     """Say why a document still waits at its source."""
     name = location.name
+    if own.remembers and location.place is Place.WAITING:
+        return BrokenError(
+            "waiting_for_watcher",
+            f"{name} is in the source {own.name}, for the dataset {location.tag!r}, but has not been taken yet.",
+            f"The DAG watch_{own.name} takes it at one of its next looks; its log says why it can't. {airflow_advice(case)}",
+        )
     if location.tag != case.tag:
         return BrokenError(
             "other_dataset",

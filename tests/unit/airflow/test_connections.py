@@ -10,9 +10,10 @@ import pytest
 from airflow.providers.redis.hooks.redis import RedisHook
 
 from docgraph.airflow import connections
-from docgraph.airflow.connections import task_settings
+from docgraph.airflow.connections import source_settings, task_settings
 from docgraph.domain.errors import ConfigurationError
-from docgraph.settings import Settings
+from docgraph.runtime.config import SourceConfig
+from docgraph.settings import HttpAccess, Settings
 from docgraph_local.airflow_env import airflow_environment
 from docgraph_local.deployment import read_deployment
 
@@ -121,3 +122,12 @@ def test_the_local_stack_tells_tasks_of_the_very_graph_that_it_was_given(
 def test_a_redis_behind_a_socket_is_left_to_the_environment(tmp_path: Path) -> None:
     stack = read_deployment(tmp_path, environ={"DOCGRAPH_REDIS_URL": "unix:///run/redis.sock?db=1"})
     assert REDIS not in airflow_environment(stack)
+
+
+def test_a_list_on_the_web_is_asked_for_with_what_its_connection_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = SourceConfig(name="handbook", kind="http", where="https://example.org/list", connection="docs_site")
+    told = {"conn_type": "http", "login": "me", "password": "hidden", "extra": {"headers": {"X-Key": "k"}}}
+    for variable, host in ((NEO4J, "n"), (REDIS, "r")):
+        monkeypatch.setenv(variable, json.dumps({"conn_type": "generic", "host": host}))
+    monkeypatch.setenv("AIRFLOW_CONN_DOCS_SITE", json.dumps(told))
+    assert source_settings(wanted).http == {"docs_site": HttpAccess("me", "hidden", {"X-Key": "k"})}

@@ -110,7 +110,8 @@ def parse_address(text: str) -> httpx.URL:
     if len(text) > MAX_ADDRESS_CHARACTERS:
         raise ForbiddenAddressError(f"has more than {MAX_ADDRESS_CHARACTERS:,} characters")
     try:
-        url = httpx.URL(text).copy_with(fragment=None)
+        # Reading an address is dear, and a list has many.
+        url = httpx.URL(text.partition("#")[0])
         host = url.raw_host.decode("ascii")
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
         raise ForbiddenAddressError(f"is no web address ({error})") from error
@@ -122,7 +123,7 @@ def parse_address(text: str) -> httpx.URL:
         raise ForbiddenAddressError("names no host")
     if url.port is not None and not 0 < url.port < 2**16:
         raise ForbiddenAddressError("names a port that doesn't exist")
-    if _as_number(host) is None:
+    if not _is_number(host):
         last = host.removesuffix(".").rpartition(".")[2]
         if _NUMBER.fullmatch(last):
             raise ForbiddenAddressError("names its host by a number in an unusual spelling")
@@ -137,6 +138,8 @@ def joined(base: httpx.URL, reference: str) -> str:
     Raises:
         ForbiddenAddressError: it means none; the message is a clause that follows the reference.
     """
+    if reference.startswith(("http://", "https://")):
+        return reference
     try:
         return str(base.join(reference))
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
@@ -208,7 +211,7 @@ class Guard:
         """
         url = parse_address(text)
         host = url.raw_host.decode("ascii")
-        if (number := _as_number(host)) is not None:
+        if _is_number(host) and (number := _as_number(host)) is not None:
             self._judge(host, url.port or DEFAULT_PORTS[url.scheme], [str(number)])
         return url
 
@@ -235,6 +238,11 @@ class Guard:
                 raise ForbiddenAddressError(
                     f"{leads}, which is {kind}; if it is meant, put {host} into options.allow_hosts"
                 )
+
+
+def _is_number(host: str) -> bool:
+    """Tell whether a host may be an address in its usual spelling; most are none, and trying it is dear."""
+    return (":" in host or host[-1:].isdigit()) and _as_number(host) is not None
 
 
 def _as_number(host: str) -> IPAddress | None:

@@ -6,14 +6,14 @@ import fnmatch
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
 from docgraph.domain.errors import ConfigurationError, DocumentTooLargeError, InfrastructureError
 from docgraph.domain.identity import canonical_source_uri
 from docgraph.sources.http.client import Answer, Validators, Web, WebError
-from docgraph.sources.http.guard import ForbiddenAddressError, Guard, joined
+from docgraph.sources.http.guard import DEFAULT_PORTS, ForbiddenAddressError, Guard, joined
 from docgraph.sources.http.listing import Format, Limits, Listing, ListingError, ListingTooLargeError, Named, parse
 from docgraph.sources.http.versions import is_coarse
 
@@ -54,7 +54,8 @@ class Scope:
 
     def has_host(self, url: httpx.URL) -> bool:
         """Tell whether documents of this host are the source's."""
-        return url.netloc.decode("ascii").lower() in self.hosts
+        host = url.netloc.decode("ascii").lower()
+        return host in self.hosts or (url.port is None and f"{host}:{DEFAULT_PORTS[url.scheme]}" in self.hosts)
 
     def has_path(self, url: httpx.URL) -> bool:
         """Tell whether the patterns let this path through; `*` stands for slashes, too."""
@@ -168,7 +169,8 @@ class Lists:
             raise InfrastructureError(
                 f"The list {url} {error}. Nothing is taken or deleted until it can be read."
             ) from error
-        return _Kept(answer, listing, listed, self._clock())
+        # Its bytes are no longer wanted, and would stay on the disk as long as this process lives.
+        return _Kept(replace(answer, body=None), listing, listed, self._clock())
 
     def _gather(self, kept: dict[str, _Kept]) -> Contents:
         root = kept[self._where].listing

@@ -192,9 +192,15 @@ class WebList:
         """Do nothing: the cursor says what is settled."""
 
     def locate(self, uri: str) -> Location:
-        """Return whether the list names the document."""
+        """Return whether the list names the document; where the list can't be read from here, nothing is known of it."""
         url = parse_address(uri)
-        listed = uri_of(url) in self._lists.read().entries
+        self._web.patience = 0.0
+        try:
+            listed = uri_of(url) in self._lists.read().entries
+        except (ConfigurationError, InfrastructureError) as error:
+            # Outside Airflow there are no credentials; who looks for a document has other links to look at.
+            logger.warning("where %s stands in its list is not known: %s", uri, error)
+            listed = False
         return Location(Place.WAITING if listed else Place.ABSENT, url.path.lstrip("/") or url.host, self._tag)
 
     def remove_settled(self, older_than_seconds: float) -> int:

@@ -14,7 +14,7 @@ import pytest
 from docgraph.domain.errors import ConfigurationError, DocumentError, InfrastructureError
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import HttpAccess, Settings
-from docgraph.sources.base import Change
+from docgraph.sources.base import Change, Place
 from docgraph.sources.http.options import HttpOptions
 from docgraph.sources.http.source import WebList, make
 from docgraph.sources.registry import source_of
@@ -560,3 +560,12 @@ def test_json_with_an_endless_body_ends_at_the_limit_of_lists(site: Site) -> Non
 
     with pytest.raises(ConfigurationError, match=r"more than 100,000 bytes; raise options\.max_listing_bytes"):
         Reader(site.script("/list.json", answer), max_listing_bytes=100_000).take()
+
+
+def test_where_a_document_stands_is_not_known_where_its_list_can_not_be_read(site: Site) -> None:
+    where = site.list_as_json("/list.json", [{"url": f"{site.url}/a.md"}])
+    source = Reader(where).made()
+    assert source.locate(f"{site.url}/a.md").place is Place.WAITING
+    site.put("/list.json", "", status=401)
+    location = Reader(where).made().locate(f"{site.url}/a.md")
+    assert (location.place, location.tag, location.name) == (Place.ABSENT, "handbook", "a.md")

@@ -21,6 +21,7 @@ from docgraph.settings import Settings
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 from docgraph_local.testrun import EVIDENCE_VARIABLE
+from support.e2e.sources import configure
 from support.integration.ports import free_port_base
 
 #: Fixtures that start Airflow and the sidecar on the session's stack.
@@ -79,6 +80,7 @@ def stack(stores: Stack, stack_home: tuple[Path, int, bool]) -> Stack:
     home, base, _ = stack_home
     # The examples of the documentation are DAGs of the stack's owner here.
     shutil.copytree(repository() / "docs" / "examples", home / "dags", ignore=_COMPILED, dirs_exist_ok=True)
+    configure(home, repository())
     whole = Stack(home, base, environ=_environment(home))
     whole.up()
     return whole

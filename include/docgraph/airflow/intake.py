@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,15 @@ from docgraph.state import Withheld
 logger = logging.getLogger(__name__)
 
 APPROVAL_DAG = "approve_deletions"
+
+
+def seen_of(returned: Any) -> list[str]:
+    """Return what a trigger saw, as the task behind its sensor is given it.
+
+    Airflow 3.3.2 encodes the value of a task that ends in the triggerer twice, so that a list arrives as its JSON text.
+    """
+    decoded = json.loads(returned) if isinstance(returned, str) else returned
+    return [str(each) for each in decoded or ()]
 
 
 def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from airflow.sdk import DAG, dag, task
 
@@ -68,11 +68,11 @@ def _watch_dag(dag_id: str, wanted: SourceConfig, kind: SourceKind, folder: Drop
             task_id="take_files" if folder is not None else "take_changes",
             doc_md="Snapshots and enqueues what has changed, then triggers `ingest_documents`.",
         )
-        def take(seen: list[str] | None) -> dict[str, list[str]]:
-            return intake.take(source, seen or [])
+        def take(seen: Any) -> dict[str, list[str]]:
+            return intake.take(source, intake.seen_of(seen))
 
         # Airflow gives the task the value that the sensor returned.
-        take(cast(list[str], waiting.output))
+        take(waiting.output)
 
     return watch()
 

@@ -81,19 +81,24 @@ def publish(runtime: Runtime, run_id: str, tag: str) -> Published:
 
 
 def _drift(runtime: Runtime, tag: str, jobs: Sequence[JobState], known: AlreadyRead) -> Drift | None:
-    """Compare the dataset in full where it is small, else the run's documents; those of the run with their vectors."""
+    """Compare the dataset in full where it is small, else the run's documents; those of the run with their vectors.
+
+    Where the run made most of a small dataset, all of it is compared with its vectors at once, so that no document is met twice.
+    """
     try:
         version = target_versions(runtime, tag, known.dataset)[0]
     except EmbeddingVersionError as error:
         logger.warning("graph and vectors are not compared: %s", error)
         return None
     documents = list(dict.fromkeys(state.document_id for state in jobs if state.document_id))
-    run = compare_documents(runtime, version, documents)
-    sections = (known.counts or runtime.graph.counts(tag))["sections"]
+    counts = known.counts or runtime.graph.counts(tag)
+    sections = counts["sections"]
     if sections > runtime.config.verdict.full_compare_sections:
-        return drift_of(run)
-    dataset = compare_dataset(runtime, version, tag, size=sections, dataset=known.dataset)
-    dataset.widen(run)
+        return drift_of(compare_documents(runtime, version, documents))
+    most = 2 * len(documents) >= counts["documents"]
+    dataset = compare_dataset(runtime, version, tag, with_vectors=most, size=sections, dataset=known.dataset)
+    if not most:
+        dataset.widen(compare_documents(runtime, version, documents))
     return drift_of(dataset)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from docgraph.domain.errors import ConfigurationError
 from docgraph.domain.identity import is_tag
 from docgraph.domain.site_routes import Site
+from docgraph.runtime.located import located
 
 
 class _Strict(BaseModel):
@@ -22,25 +23,33 @@ class _Strict(BaseModel):
 class SampleQuery(_Strict):
     """A question that the dataset must answer with evidence, optionally from a named place."""
 
-    q: str = Field(min_length=1)
-    #: Part of the source address (or of the heading) that one of the top hits must have.
-    expect: str | None = None
+    q: str = Field(min_length=1, description="The question.")
+    expect: str | None = Field(
+        default=None, description="Part of the source address, or of the heading, that one of the top hits must have."
+    )
 
 
 class SiteConfig(_Strict):
     """A site that the dataset is published as, so that links written for it find the files they mean."""
 
-    #: A path on the site (`/docs`) or an address (`https://example.org/docs`).
-    base: str = Field(pattern=r"^(?:/|https?://[^/?#]+)[^?#]*$")
-    #: Folder of the files published below it: a path (`/content`) or a whole address (`upload:///content`).
-    files: str = Field(default="/", pattern=r"^(?:/|[a-z][a-z0-9+.-]*://)[^?#]*$")
+    base: str = Field(
+        pattern=r"^(?:/|https?://[^/?#]+)[^?#]*$",
+        description="A path on the site (`/docs`) or an address (`https://example.org/docs`).",
+    )
+    files: str = Field(
+        default="/",
+        pattern=r"^(?:/|[a-z][a-z0-9+.-]*://)[^?#]*$",
+        description="Folder of the files published below it: a path (`/content`) or a whole address (`upload:///content`).",
+    )
 
 
 class DatasetConfig(_Strict):
-    """What is particular to one tag."""
+    """What is particular to one dataset."""
 
-    sample_queries: tuple[SampleQuery, ...] = ()
-    sites: tuple[SiteConfig, ...] = ()
+    sample_queries: tuple[SampleQuery, ...] = Field(
+        default=(), description="Questions that the dataset must answer to be ready."
+    )
+    sites: tuple[SiteConfig, ...] = Field(default=(), description="Where the dataset is published, for its links.")
 
     @property
     def published(self) -> tuple[Site, ...]:
@@ -49,59 +58,86 @@ class DatasetConfig(_Strict):
 
 
 class LimitsConfig(_Strict):
-    """Sizes above which a document is refused."""
+    """Sizes above which a document is refused, with a clear error for that document."""
 
-    max_document_bytes: int = Field(default=64 * 2**20, gt=0)
-    max_sections: int = Field(default=25_000, gt=0)
-    #: What reading one document may take in its child process.
-    reader_seconds: float = Field(default=120.0, gt=0)
-    reader_memory_bytes: int = Field(default=2 * 2**30, ge=256 * 2**20)
+    max_document_bytes: int = Field(default=64 * 2**20, gt=0, description="Bytes of a document.")
+    max_sections: int = Field(
+        default=25_000, gt=0, description="Sections of a document: all of them are committed in one transaction."
+    )
+    reader_seconds: float = Field(
+        default=120.0, gt=0, description="Seconds that reading one document may take in its child process."
+    )
+    reader_memory_bytes: int = Field(
+        default=2 * 2**30, ge=256 * 2**20, description="Bytes of memory that it may take there."
+    )
 
 
 class PipelineConfig(_Strict):
     """How work is cut up."""
 
-    max_batches: int = Field(default=4, ge=1, le=256)
-    batch_bytes: int = Field(default=256 * 2**10, ge=1)
-    embed_batch: int = Field(default=32, ge=1, le=2048)
-    upsert_batch: int = Field(default=256, ge=1)
-    max_attempts: int = Field(default=3, ge=1)
+    max_batches: int = Field(default=4, ge=1, le=256, description="Mapped indexes of one run.")
+    batch_bytes: int = Field(
+        default=256 * 2**10, ge=1, description="Bytes up to which small documents share a mapped index."
+    )
+    embed_batch: int = Field(
+        default=32, ge=1, le=2048, description="Texts embedded between two checkpoints: what a crash can cost at most."
+    )
+    upsert_batch: int = Field(default=256, ge=1, description="Points sent to Qdrant at once.")
+    max_attempts: int = Field(
+        default=3, ge=1, description="Attempts at a job whose runs end without finishing it, before it fails."
+    )
 
 
 class VerdictConfig(_Strict):
     """What must hold for a dataset to be ready."""
 
-    max_drift_pct: float = Field(default=0.5, ge=0)
-    max_failed_share: float = Field(default=0.01, ge=0, le=1)
-    min_confidence: float = Field(default=0.3, ge=0, le=1)
-    probes: int = Field(default=3, ge=1, le=20)
-    probe_top: int = Field(default=5, ge=1)
-    #: Datasets up to this many sections are compared in full after each run; larger ones by exact counts (the audit is always in full).
-    full_compare_sections: int = Field(default=20_000, ge=0)
+    max_drift_pct: float = Field(default=0.5, ge=0, description="Per cent by which graph and vectors may differ.")
+    max_failed_share: float = Field(default=0.01, ge=0, le=1, description="Part of the documents that may have failed.")
+    min_confidence: float = Field(default=0.3, ge=0, le=1, description="Confidence that sample queries must reach.")
+    probes: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        description="Questions made from the run's own sections where a dataset has fewer sample queries.",
+    )
+    probe_top: int = Field(default=5, ge=1, description="Hits among which a probe must find its section.")
+    full_compare_sections: int = Field(
+        default=20_000,
+        ge=0,
+        description="Sections up to which a dataset is compared in full after each run; larger ones by exact counts, and in full "
+        "by the audit.",
+    )
+
+
+def _tag(value: str) -> str:
+    if not is_tag(value):
+        raise ValueError(f"{value!r} is not a valid name: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit")
+    return value
+
+
+#: A dataset's tag, or the name of a source.
+Name = Annotated[str, AfterValidator(_tag), Field(json_schema_extra={"pattern": "^[a-z0-9][a-z0-9-]{0,62}$"})]
 
 
 class WatchConfig(_Strict):
-    """How the watch folder is read."""
+    """The one watch folder, where no `sources` are configured."""
 
-    default_tag: str = "docs"
-    settle_seconds: float = Field(default=2.0, gt=0)
-
-    @field_validator("default_tag")
-    @classmethod
-    def _is_tag(cls, value: str) -> str:
-        if not is_tag(value):
-            raise ValueError("a tag is 1 to 63 of a-z, 0-9 and '-', and starts with a letter or digit")
-        return value
+    default_tag: Name = Field(default="docs", description="Dataset of files that lie directly in the folder.")
+    settle_seconds: float = Field(
+        default=2.0, gt=0, description="Seconds for which a file without a marker must have stood still to be complete."
+    )
 
 
 class GuardConfig(_Strict):
     """How many documents a source may lose at one look without a person's approval."""
 
-    #: Part of the documents that are known of the source.
-    share: float = Field(default=0.25, ge=0, le=1)
-    documents: int = Field(default=1000, ge=0)
-    #: So few may always go: a set of three pages must be able to lose one.
-    spare: int = Field(default=3, ge=0)
+    share: float = Field(
+        default=0.25, ge=0, le=1, description="Part of the documents that are known of the source; more are withheld."
+    )
+    documents: int = Field(default=1000, ge=0, description="Number of documents; more are withheld.")
+    spare: int = Field(
+        default=3, ge=0, description="So few may always go: a set of three pages must be able to lose one."
+    )
 
     def withholds(self, removed: int, known: int) -> bool:
         """Tell whether the removal of so many of the known documents needs approval."""
@@ -115,89 +151,91 @@ OptionValue = str | int | float | bool | tuple[str, ...]
 class SourceConfig(_Strict):
     """A place that documents come from."""
 
-    #: Names the source's DAG (`watch_<name>`), its folders and its cursor.
-    name: str
-    kind: str = "filesystem"
-    #: Dataset of what names no other.
-    tag: str = "docs"
-    #: In the kind's own terms: for `filesystem` a folder, relative to the workspace; empty for the watch folder.
-    where: str = ""
-    settle_seconds: float = Field(default=2.0, gt=0)
-    #: Seconds between two looks; the kind has a default.
-    poll_seconds: float | None = Field(default=None, gt=0)
-    #: Id of the Airflow connection that has the credentials; empty for the kind's default, or none.
-    connection: str = ""
-    #: What becomes of a document whose original has gone, where the source is a mirror.
-    deletions: Literal["delete", "keep"] = "delete"
-    guard: GuardConfig = GuardConfig()
-    #: What the kind wants to know beyond that.
-    options: dict[str, OptionValue] = Field(default_factory=dict)
-
-    @field_validator("name", "tag")
-    @classmethod
-    def _is_name(cls, value: str) -> str:
-        if not is_tag(value):
-            raise ValueError(
-                f"{value!r} is not a valid name: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit"
-            )
-        return value
+    name: Name = Field(description="Names the source's DAG (`watch_<name>`), its folders and its cursor.")
+    kind: str = Field(default="filesystem", description="Kind of place; packages can add kinds.")
+    tag: Name = Field(default="docs", description="Dataset of what names no other.")
+    where: str = Field(
+        default="", description="The place, in the kind's own terms; of `filesystem` empty for the watch folder."
+    )
+    settle_seconds: float = Field(
+        default=2.0, gt=0, description="Seconds for which a file must have stood still to be taken."
+    )
+    poll_seconds: float | None = Field(
+        default=None, gt=0, description="Seconds between two looks; each kind has a default."
+    )
+    connection: str = Field(
+        default="",
+        description="Id of the Airflow connection with the credentials; empty for the kind's default, or none.",
+    )
+    deletions: Literal["delete", "keep"] = Field(
+        default="delete", description="What becomes of documents that have gone from a source that is mirrored."
+    )
+    guard: GuardConfig = Field(default=GuardConfig(), description="Deletions that need a person's approval.")
+    options: dict[str, OptionValue] = Field(
+        default_factory=dict, description="What the kind wants to know beyond that."
+    )
 
 
 class GateConfig(_Strict):
-    """When claims and batches wait because a store is overloaded."""
+    """When claims and batches wait because a store is overloaded or unavailable."""
 
-    interval_seconds: float = Field(default=2.0, gt=0)
-    close_after: int = Field(default=3, ge=1)
-    open_after: int = Field(default=2, ge=1)
-    max_latency_seconds: float = Field(default=2.0, gt=0)
+    interval_seconds: float = Field(default=2.0, gt=0, description="Seconds between two probes.")
+    close_after: int = Field(default=3, ge=1, description="Bad probes in a row after which work waits.")
+    open_after: int = Field(default=2, ge=1, description="Good probes in a row after which it goes on.")
+    max_latency_seconds: float = Field(default=2.0, gt=0, description="Seconds above which an answer is a bad probe.")
 
 
 class DispatchConfig(_Strict):
-    """How the sidecar picks up what nobody triggered."""
+    """Runs for jobs that no run has claimed."""
 
-    unclaimed_seconds: float = Field(default=3.0, ge=0)
-    interval_seconds: float = Field(default=1.0, gt=0)
-    max_jobs_per_run: int = Field(default=1000, ge=1)
+    unclaimed_seconds: float = Field(
+        default=3.0, ge=0, description="Seconds that a job is left to whoever enqueued it."
+    )
+    interval_seconds: float = Field(default=1.0, gt=0, description="Seconds between two looks.")
+    max_jobs_per_run: int = Field(default=1000, ge=1, description="Jobs of one run, wherever it is started.")
 
 
 class RetentionConfig(_Strict):
-    """How long what is no longer needed is kept, in days. Progress events expire by themselves a week after their job."""
+    """How long what is no longer needed is kept, in days; `audit_datasets` removes what is older once a day."""
 
-    final_jobs_days: float = Field(default=30.0, gt=0)
-    #: Artifacts and vectors of stages that no live job refers to, since they were last used.
-    artifacts_days: float = Field(default=14.0, gt=0)
-    #: Bytes that no live document was made from and no job refers to, since they were last used.
-    snapshots_days: float = Field(default=30.0, gt=0)
-    #: Reports; the latest of each dataset stays.
-    reports_days: float = Field(default=90.0, gt=0)
-    #: Originals that were taken from a watch folder (`ingest/done/`); what was ingested needs them no longer.
-    done_days: float = Field(default=90.0, gt=0)
-    #: Tombstones of deleted documents that nothing refers to any more (decision 0011).
-    tombstones_days: float = Field(default=30.0, gt=0)
+    final_jobs_days: float = Field(default=30.0, gt=0, description="Jobs that have ended.")
+    artifacts_days: float = Field(
+        default=14.0,
+        gt=0,
+        description="What stages left for each other, since it was last used, where no live job needs it.",
+    )
+    snapshots_days: float = Field(
+        default=30.0,
+        gt=0,
+        description="Bytes that no live document was made from and no job refers to, since last used.",
+    )
+    reports_days: float = Field(default=90.0, gt=0, description="Reports; the latest of each dataset stays.")
+    done_days: float = Field(
+        default=90.0,
+        gt=0,
+        description="Originals taken from a watch folder (`ingest/done/`); what was ingested needs them no longer.",
+    )
+    tombstones_days: float = Field(
+        default=30.0, gt=0, description="Tombstones of deleted documents that nothing refers to any more."
+    )
 
 
 class IngestConfig(_Strict):
-    """The whole of `config/ingest.yaml`."""
+    """What is ingested, how, and what a dataset must show to be called ready."""
 
     limits: LimitsConfig = LimitsConfig()
     pipeline: PipelineConfig = PipelineConfig()
     verdict: VerdictConfig = VerdictConfig()
     watch: WatchConfig = WatchConfig()
-    sources: tuple[SourceConfig, ...] = ()
+    sources: tuple[SourceConfig, ...] = Field(
+        default=(), description="Places that documents come from, each with a DAG of its own."
+    )
     gate: GateConfig = GateConfig()
     dispatch: DispatchConfig = DispatchConfig()
     retention: RetentionConfig = RetentionConfig()
-    datasets: dict[str, DatasetConfig] = Field(default_factory=dict)
-
-    @field_validator("datasets")
-    @classmethod
-    def _tags(cls, value: dict[str, DatasetConfig]) -> dict[str, DatasetConfig]:
-        for tag in value:
-            if not is_tag(tag):
-                raise ValueError(
-                    f"{tag!r} is not a valid tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit"
-                )
-        return value
+    datasets: dict[Name, DatasetConfig] = Field(
+        default_factory=dict, description="What is particular to datasets, by tag."
+    )
 
     @field_validator("sources")
     @classmethod
@@ -223,15 +261,16 @@ class IngestConfig(_Strict):
             ConfigurationError: not YAML, or a key or value that isn't known.
         """
         content = _read(path)
+        variables: dict[tuple[int | str, ...], str] = {}
         for name, value in options:
             section, _, key = name.removeprefix("DOCGRAPH_").lower().partition("_")
+            variables[section, key] = name
             content[section] = {**(content.get(section) or {}), key: value}
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-            above = f", with {', '.join(name for name, _ in options)} of the environment," if options else ""
-            raise ConfigurationError(f"{path}{above} can't be used: {problems}") from error
+            problems = located(path, cls, error, variables)
+            raise ConfigurationError("\n".join(problems)) from error
 
     def dataset(self, tag: str) -> DatasetConfig:
         """Return what is configured for `tag` (the defaults where nothing is)."""

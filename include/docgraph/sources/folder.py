@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from pathspec import GitIgnoreSpec
+from pydantic import Field
 
 from docgraph.domain.content_types import content_type_of
 from docgraph.domain.errors import ConfigurationError, DocumentError, DocumentTooLargeError, InfrastructureError
@@ -38,11 +39,11 @@ _CHUNK_BYTES = 2**20
 class FolderOptions(Options):
     """Which files of the folder are documents; patterns are those of `.gitignore`, relative to the folder."""
 
-    #: Empty: what a reader exists for, by the ending of its name.
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    #: Whether files that git ignores are left out.
-    gitignore: bool = True
+    include: tuple[str, ...] = Field(
+        default=(), description="Patterns of documents; empty: what a reader exists for, by the ending of its name."
+    )
+    exclude: tuple[str, ...] = Field(default=(), description="Patterns of what is left out.")
+    gitignore: bool = Field(default=True, description="Whether files that git ignores are left out.")
 
 
 class FolderMirror:

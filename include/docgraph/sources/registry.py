@@ -13,6 +13,8 @@ from docgraph.settings import Settings
 from docgraph.sources import filesystem, folder, s3
 from docgraph.sources.base import Source
 from docgraph.sources.http import source as http
+from docgraph.sources.http.options import HttpOptions
+from docgraph.sources.options import Options
 
 ENTRY_POINT_GROUP = "docgraph.sources"
 
@@ -28,6 +30,8 @@ class SourceKind:
     make: Callable[[SourceConfig, Settings, IngestConfig], Source]
     #: Seconds between two looks where the configuration names none.
     poll_seconds: float = 5.0
+    #: What its `options` may be.
+    options: type[Options] = Options
 
     def seconds(self, wanted: SourceConfig) -> float:
         """Return the seconds between two looks at a source of this kind."""
@@ -36,9 +40,9 @@ class SourceKind:
 
 BUILT_IN = (
     SourceKind("filesystem", filesystem.make, poll_seconds=0.5),
-    SourceKind("folder", folder.make, poll_seconds=2.0),
-    SourceKind("http", http.make, poll_seconds=http.POLL_SECONDS),
-    SourceKind("s3", s3.make, poll_seconds=30.0),
+    SourceKind("folder", folder.make, poll_seconds=2.0, options=folder.FolderOptions),
+    SourceKind("http", http.make, poll_seconds=http.POLL_SECONDS, options=HttpOptions),
+    SourceKind("s3", s3.make, poll_seconds=30.0, options=s3.S3Options),
 )
 
 

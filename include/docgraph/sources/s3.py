@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from pathspec import GitIgnoreSpec
+from pydantic import Field
 
 from docgraph.domain.content_types import content_type_of
 from docgraph.domain.errors import ConfigurationError, DocumentError, DocumentTooLargeError, InfrastructureError
@@ -41,11 +42,14 @@ _FOLDER_MARKER = "_$folder$"
 class S3Options(Options):
     """Which objects below the prefix are documents; patterns are those of `.gitignore`, relative to the prefix."""
 
-    #: Empty: what a reader exists for, by the ending of its name.
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    #: Whether the first folder below the prefix is the dataset where it can be one, as in the watch folder.
-    folders_are_tags: bool = True
+    include: tuple[str, ...] = Field(
+        default=(), description="Patterns of documents; empty: what a reader exists for, by the ending of its name."
+    )
+    exclude: tuple[str, ...] = Field(default=(), description="Patterns of what is left out.")
+    folders_are_tags: bool = Field(
+        default=True,
+        description="Whether the first folder below the prefix is the dataset where it can be one, as in the watch folder.",
+    )
 
 
 class S3Mirror:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 from pathlib import Path
+from types import ModuleType
 
+import jsonschema
 import pytest
 import yaml
 from pydantic import BaseModel
 
+from docgraph.domain.errors import ConfigurationError
 from docgraph.runtime.config import IngestConfig
 from docgraph_local.paths import repository
 
@@ -65,3 +70,78 @@ def test_every_key_that_a_message_names_exists() -> None:
     found = named(NAMED_IN_A_MESSAGE, python_files())
     assert found
     assert {pair for pair in found if tuple(pair[1].split(".")) not in KEYS} == set()
+
+
+@pytest.fixture(scope="module")
+def writer() -> ModuleType:
+    path = ROOT / "scripts" / "write_configuration_reference.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_schema_and_the_page_are_those_of_the_models(writer: ModuleType) -> None:
+    again = "run scripts/write_configuration_reference.py"
+    assert json.loads(writer.SCHEMA.read_text("utf-8")) == writer.schema(), again
+    assert writer.PAGE.read_text("utf-8") == writer.page(), again
+
+
+def test_the_page_names_every_key_and_says_what_it_is(writer: ModuleType) -> None:
+    rows = [line.split(" | ") for line in writer.page().splitlines() if line.startswith("| `")]
+    assert {row[0].strip("| `") for row in rows} >= {key for _, key in KEYS} | {"sample_queries", "sites", "exclude"}
+    assert [row for row in rows if len(row[3].strip("| ")) < 10] == []
+
+
+def test_the_file_keeps_to_the_published_schema(writer: ModuleType) -> None:
+    published = json.loads(writer.SCHEMA.read_text("utf-8"))
+    validator = jsonschema.Draft202012Validator(published)
+    validator.check_schema(published)
+    validator.validate(yaml.safe_load(FILE.read_text("utf-8")))
+    named = FILE.read_text("utf-8").splitlines()[0].partition("$schema=")[2]
+    assert (FILE.parent / named).resolve() == writer.SCHEMA
+    wrongs: tuple[dict[str, object], ...] = (
+        {"limit": {}},
+        {"datasets": {"A b": {}}},
+        {"gate": {"open_after": 0}},
+        {"sources": [{"kind": "folder"}]},
+    )
+    for wrong in wrongs:
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("limits:\n  max_documents: 3\n", ":2: limits.max_documents: unknown key; did you mean max_document_bytes?"),
+        ("\n\nlimit: {}\n", ":3: limit: unknown key; did you mean limits?"),
+        ("gate:\n  xyz: 1\n", ":2: gate.xyz: unknown key; known are close_after, interval_seconds"),
+        (
+            "gate:\n  open_after: 2\n  close_after: many\n",
+            ":3: gate.close_after: Input should be a valid integer",
+        ),
+        (
+            "sources:\n  - name: a\n  - name: b\n    guard: {shares: 1}\n",
+            ":4: sources.1.guard.shares: unknown key; did you mean share?",
+        ),
+        ("sources:\n  - {kind: folder}\n", ":2: sources.0.name: Field required"),
+        ("datasets:\n  docs: {}\n  Docs b: {}\n", ":3: datasets.Docs b"),
+        ("datasets:\n  docs:\n    site: []\n", ":3: datasets.docs.site: unknown key; did you mean sites?"),
+    ],
+)
+def test_what_can_not_be_is_said_with_file_line_and_key(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "ingest.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        IngestConfig.load(path)
+    assert f"{path}{problem}" in str(raised.value)
+
+
+def test_a_value_of_the_environment_that_can_not_be_is_said_with_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "ingest.yaml"
+    path.write_text("limits: {max_sections: 3}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"^DOCGRAPH_GATE_OPEN_AFTER: gate\.open_after: Input should be"):
+        IngestConfig.load(path, (("DOCGRAPH_GATE_OPEN_AFTER", "none"),))

@@ -108,7 +108,8 @@ def _type(entry: dict[str, Any], whole: dict[str, Any]) -> str:
     if "anyOf" in entry:
         return " or ".join(dict.fromkeys(_type(each, whole) for each in entry["anyOf"] if each.get("type") != "null"))
     if "$ref" in entry:
-        return "section"
+        model = whole["$defs"][entry["$ref"].rpartition("/")[2]]
+        return _type(model, whole) if "enum" in model else "section"
     kind = entry.get("type", "")
     if kind == "array":
         return f"list of {_type(entry['items'], whole)}s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import uuid
 from pathlib import Path
 
 import httpx
@@ -42,7 +43,7 @@ def new_jobs(mirror: Drops, before: set[str], count: int) -> list[JobState]:
         assert len(jobs) <= count, [state.job.source_uri for state in jobs]
         return jobs if len(jobs) == count and all(job.status.is_final and job.report for job in jobs) else None
 
-    jobs = wait_for(found, f"{count} new jobs of {MIRRORED}", 180)
+    jobs = wait_for(found, f"{count} new jobs of {MIRRORED}", 240)
     before.update(state.job.job_id for state in jobs)
     return jobs
 
@@ -57,19 +58,22 @@ def asked(airflow: httpx.Client) -> dict[str, object]:
     return waiting[0]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.task("6.1")
 def test_a_mirrored_folder_is_followed_exactly_and_asked_about_when_it_loses_much(
     folder: Path, mirror: Drops, runtime: Runtime
 ) -> None:
     seen = {state.job.job_id for state in mirror.jobs()}
+    # A stack that is used again knows the names of the session before.
+    own = uuid.uuid4().hex[:8]
     for number in range(20):
-        (folder / f"page{number:02}.md").write_text(page(f"Page {number}", 2, f"m{number}"), encoding="utf-8")
+        (folder / f"{own}-{number:02}.md").write_text(page(f"Page {number}", 2, f"m{own}{number}"), encoding="utf-8")
     assert outcomes(new_jobs(mirror, seen, 20)) == {"created": 20}
 
     for number in range(5):
-        (folder / f"page{number:02}.md").write_text(page(f"Page {number}", 3, f"m{number}"), encoding="utf-8")
+        (folder / f"{own}-{number:02}.md").write_text(page(f"Page {number}", 3, f"m{own}{number}"), encoding="utf-8")
     for number in range(17, 20):
-        (folder / f"page{number:02}.md").unlink()
+        (folder / f"{own}-{number:02}.md").unlink()
     assert outcomes(new_jobs(mirror, seen, 8)) == {"updated": 5, "deleted": 3}
 
     for path in folder.iterdir():
@@ -85,22 +89,22 @@ def test_a_mirrored_folder_is_followed_exactly_and_asked_about_when_it_loses_muc
 
     # 7 of 17 is more than a quarter: what changes is taken, what has gone is asked about.
     for number in range(7):
-        (folder / f"page{number:02}.md").unlink()
-    (folder / "page10.md").write_text(page("Page 10", 4, "m10"), encoding="utf-8")
+        (folder / f"{own}-{number:02}.md").unlink()
+    (folder / f"{own}-10.md").write_text(page("Page 10", 4, f"m{own}10"), encoding="utf-8")
     (updated,) = new_jobs(mirror, seen, 1)
     assert updated.outcome == "updated"
     with airflow_client(runtime.settings) as airflow:
         run = asked(airflow)
         text = question(airflow, run)
         assert text["subject"] == "Delete 7 documents that have gone from handbook?"
-        assert "`fs://handbook/page00.md`" in text["body"]
+        assert f"`fs://handbook/{own}-00.md`" in text["body"]
         assert mirror.evidence("Which setting limits the connections in Topic 1 of Page 3?"), "still found"
         answer(airflow, run, "Reject")
         wait_for(
             lambda: ((w := runtime.state.withheld.get(MIRRORED)) and w.decision == "refused") or None, "the refusal"
         )
 
-        (folder / "page11.md").write_text(page("Page 11", 4, "m11"), encoding="utf-8")
+        (folder / f"{own}-11.md").write_text(page("Page 11", 4, f"m{own}11"), encoding="utf-8")
         (updated,) = new_jobs(mirror, seen, 1)
         report = report_of(runtime, updated)
         (kept,) = report["withheld"]
@@ -110,12 +114,12 @@ def test_a_mirrored_folder_is_followed_exactly_and_asked_about_when_it_loses_muc
         time.sleep(3)
         assert questions(airflow, MIRRORED) == [], "a refusal holds"
 
-        (folder / "page12.md").unlink()
+        (folder / f"{own}-12.md").unlink()
         run = asked(airflow)
         assert question(airflow, run)["subject"].startswith("Delete 8 documents")
         answer(airflow, run, "Approve")
     assert outcomes(new_jobs(mirror, seen, 8)) == {"deleted": 8}
     assert runtime.state.withheld.get(MIRRORED) is None
     found = mirror.evidence("Which setting limits the connections in Topic 1 of Page 3?")
-    assert "fs://handbook/page03.md" not in {hit["source_uri"] for hit in found}
+    assert f"fs://handbook/{own}-03.md" not in {hit["source_uri"] for hit in found}
     assert sorted(mirror.ids_in_graph()) == sorted(mirror.ids_in_vectors(runtime.embedding_version))

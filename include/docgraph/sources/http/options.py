@@ -40,7 +40,9 @@ class HttpOptions(Options):
         default=(),
         description="What may be asked although it isn't public: `name`, an address or a network, with or without `:port`.",
     )
-    max_entries: int = Field(default=50_000, ge=1, le=1_000_000, description="Entries of a list; a longer one is refused.")
+    max_entries: int = Field(
+        default=50_000, ge=1, le=1_000_000, description="Entries of a list; a longer one is refused."
+    )
     max_listing_bytes: int = Field(
         default=50 * 2**20, ge=1, le=2**30, description="Bytes of a list; a larger one is refused."
     )

@@ -26,7 +26,8 @@ from docgraph import __version__
 from docgraph.model_servers.versions import TEMPLATE, embedding_version
 from docgraph.runtime.web import ApiError, BodyLimit, install_error_handlers, metrics_response, require_bearer
 from embedding_server.batcher import Batcher, BatcherClosedError, QueueFullError
-from embedding_server.encoder import Encoder, ModelDescription
+from embedding_server.engines import Chosen
+from embedding_server.folder import ModelDescription
 from embedding_server.metrics import EmbedderMetrics
 
 MAX_TEXTS = 2048
@@ -49,13 +50,24 @@ class EmbeddingsRequest(BaseModel):
 class _Model:
     """The warm model and the batcher in front of it."""
 
-    encoder: Encoder
+    chosen: Chosen
     batcher: Batcher
     started_at: int
 
     @property
     def description(self) -> ModelDescription:
-        return self.encoder.description
+        return self.chosen.encoder.description
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        """What computes, as it was measured at start."""
+        name = self.chosen.encoder.name
+        return {
+            "name": name.engine,
+            "precision": name.precision,
+            "tokens_per_cpu_second": round(self.chosen.tokens_per_second),
+            "deviation": self.chosen.deviation,
+        }
 
     @property
     def version(self) -> str:
@@ -70,12 +82,12 @@ class _Model:
             "object": "model",
             "created": self.started_at,
             "owned_by": "docgraph",
-            "docgraph": {"version": self.version, **asdict(description), "template": TEMPLATE},
+            "docgraph": {"version": self.version, **asdict(description), "template": TEMPLATE, "engine": self.engine},
         }
 
 
 def create_app(
-    load: Callable[[], Encoder],
+    load: Callable[[], Chosen],
     *,
     api_key: str | None = None,
     max_wait: float = 0.004,
@@ -91,25 +103,25 @@ def create_app(
     def warm_up() -> None:
         started = time.perf_counter()
         try:
-            encoder = load()
-            # The first pass allocates and chooses kernels; no caller should pay for it.
-            encoder.encode(encoder.tokenize(["The first batch is slower than those that follow it."] * 8))
+            # The measurement at start was the first pass, too, which allocates and chooses kernels: no caller pays for it.
+            chosen = load()
         except Exception:  # noqa: BLE001 - every reason ends the process, and the log has it
             _log.exception("The model can't be loaded; the process ends.")
             if on_failure:
                 on_failure()
             return
-        batcher = Batcher(encoder.encode, max_wait=max_wait, observer=metrics)
+        batcher = Batcher(chosen.encoder.encode, max_wait=max_wait, observer=metrics)
         for lane in batcher.lanes:
             metrics.watch(lane)
-        model = _Model(encoder, batcher, int(time.time()))
+        model = _Model(chosen, batcher, int(time.time()))
         description = model.description
         metrics.model.labels(description.model, description.revision, model.version).set(1)
         seconds = time.perf_counter() - started
         metrics.load_seconds.set(seconds)
+        metrics.chose(chosen)
         metrics.ready.set(1)
         holder.append(model)
-        _log.info("%s is warm after %.1f s.", description.model, seconds)
+        _log.info("%s is warm on %s after %.1f s.", description.model, chosen.encoder.name, seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -132,7 +144,8 @@ def create_app(
     async def health() -> Response:
         if not holder:
             return JSONResponse({"status": "loading", "version": __version__}, status_code=503)
-        return JSONResponse({"status": "ok", "version": __version__, "model": holder[0].description.model})
+        named = {"model": holder[0].description.model, "engine": holder[0].engine}
+        return JSONResponse({"status": "ok", "version": __version__, **named})
 
     @app.get("/metrics")
     def read_metrics() -> Response:
@@ -179,7 +192,7 @@ async def _embed(model: _Model, body: EmbeddingsRequest) -> Response:
             f"`input` has {len(texts)} texts; 1 to {MAX_TEXTS} are accepted.",
             "Send several requests.",
         )
-    tokens = await run_in_threadpool(model.encoder.tokenize, texts)
+    tokens = await run_in_threadpool(model.chosen.encoder.tokenize, texts)
     _check_lengths(texts, [len(ids) for ids in tokens], description)
     try:
         vectors = await asyncio.wrap_future(model.batcher.submit(tokens))

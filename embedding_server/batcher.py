@@ -2,8 +2,10 @@
 
 Two lanes, a thread each. *Interactive* takes requests of a few texts (queries), so that a query never waits behind a batch
 of a bulk request; *bulk* takes the rest. Inside a lane each batch is divided evenly between the waiting requests, longest
-waiting first, so that small requests finish early and no request starves. A request's texts are handed out sorted by length,
-because a batch costs as much as its longest text for every one of its texts.
+waiting first, so that small requests finish early and no request starves. A batch is bounded by texts and by tokens, and its
+tokens are what is divided: so a batch takes about the same time whatever its texts are, and a request of long texts takes
+no more of it than one of short texts. A request's texts are handed out sorted by length, because a batch costs as much as
+its longest text for every one of its texts.
 
 Which texts share a batch changes a vector by float noise only (about 1e-7 for each component), because padding is masked.
 """
@@ -22,6 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docgraph.domain.errors import InfrastructureError
+
+#: Tokens in a batch: two passes of the model (`embedding_server.encoder`), 0.1 to 0.5 s of two cores.
+BATCH_TOKENS = 2048
 
 TokenIds = list[int]
 Vectors = NDArray[np.float32]
@@ -62,16 +67,19 @@ class Lane:
         *,
         batch_size: int,
         max_wait: float,
+        batch_tokens: int = BATCH_TOKENS,
         observer: Observer | None = None,
     ) -> None:
         """Start the lane's thread; `max_wait` is for how many seconds a batch that is not full waits for more texts."""
         self.name = name
         self._encode = encode
         self._batch_size = batch_size
+        self._batch_tokens = batch_tokens
         self._max_wait = max_wait
         self._observer = observer
         self._requests: deque[_Request] = deque()
         self._waiting_texts = 0
+        self._waiting_tokens = 0
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"embedder-{name}", daemon=True)
@@ -103,6 +111,7 @@ class Lane:
                 raise BatcherClosedError
             self._requests.append(_Request(texts, future, pending))
             self._waiting_texts += len(texts)
+            self._waiting_tokens += sum(map(len, texts))
             self._changed.notify()
         return future
 
@@ -112,7 +121,7 @@ class Lane:
             self._closed = True
             abandoned = list(self._requests)
             self._requests.clear()
-            self._waiting_texts = 0
+            self._waiting_texts = self._waiting_tokens = 0
             self._changed.notify()
         self._thread.join()
         for request in abandoned:
@@ -140,34 +149,53 @@ class Lane:
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._waiting_texts > 0)
             deadline = time.monotonic() + self._max_wait
-            while not self._closed and self._waiting_texts < self._batch_size:
+            while not self._closed and not self._is_full():
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or not self._changed.wait(remaining):
                     break
-            batch = divide(self._requests, self._batch_size)
+            batch = divide(self._requests, self._batch_size, self._batch_tokens)
             self._waiting_texts -= len(batch)
+            self._waiting_tokens -= sum(len(request.texts[position]) for request, position in batch)
             return batch
+
+    def _is_full(self) -> bool:
+        return self._waiting_texts >= self._batch_size or self._waiting_tokens >= self._batch_tokens
 
     def _give_up(self, batch: Sequence[tuple[_Request, int]], error: Exception) -> None:
         failed = {id(request): request for request, _ in batch}
         with self._changed:
             for request in failed.values():
                 self._waiting_texts -= len(request.pending)
+                self._waiting_tokens -= sum(len(request.texts[position]) for position in request.pending)
                 request.pending.clear()
             self._requests = deque(request for request in self._requests if id(request) not in failed)
         for request in failed.values():
             _fail(request, error)
 
 
-def divide(requests: deque[_Request], batch_size: int) -> list[tuple[_Request, int]]:
-    """Take up to `batch_size` texts from `requests`: even shares, shortest texts first; who has texts left goes to the back."""
+def divide(requests: deque[_Request], batch_size: int, batch_tokens: int = BATCH_TOKENS) -> list[tuple[_Request, int]]:
+    """Take up to `batch_size` texts of up to `batch_tokens` tokens from `requests`; at least one text, however long it is.
+
+    Even shares, shortest texts first; who has texts left goes to the back.
+    """
     batch: list[tuple[_Request, int]] = []
+    tokens = 0
     turn = list(requests)
     while turn and len(batch) < batch_size:
         share = max(1, (batch_size - len(batch)) // len(turn))
+        # A text that is longer than the share is taken if nothing of its request is yet, so that everybody gets on.
+        token_share = max(1, (batch_tokens - tokens) // len(turn))
+        before = len(batch)
         for request in turn:
-            taken = min(share, len(request.pending), batch_size - len(batch))
-            batch.extend((request, request.pending.pop()) for _ in range(taken))
+            taken = spent = 0
+            while request.pending and taken < share and len(batch) < batch_size:
+                length = len(request.texts[request.pending[-1]])
+                if (taken and spent + length > token_share) or (batch and tokens + length > batch_tokens):
+                    break
+                batch.append((request, request.pending.pop()))
+                taken, spent, tokens = taken + 1, spent + length, tokens + length
+        if len(batch) == before:
+            break
         turn = [request for request in turn if request.pending]
     served = {id(request) for request, _ in batch}
     behind = [request for request in requests if id(request) in served and request.pending]
@@ -194,14 +222,21 @@ class Batcher:
         interactive_texts: int = 4,
         max_wait: float = 0.004,
         max_waiting_texts: int = 8192,
+        batch_tokens: int = BATCH_TOKENS,
         observer: Observer | None = None,
     ) -> None:
         """Start both lanes; a request of up to `interactive_texts` texts is interactive."""
         self._interactive_texts = interactive_texts
         self._max_waiting_texts = max_waiting_texts
+
+        def lane(name: str, wait: float) -> Lane:
+            return Lane(
+                name, encode, batch_size=batch_size, max_wait=wait, batch_tokens=batch_tokens, observer=observer
+            )
+
         # A query gains nothing from waiting: while one batch is computed, the next one fills by itself.
-        self._interactive = Lane("interactive", encode, batch_size=batch_size, max_wait=0.0, observer=observer)
-        self._bulk = Lane("bulk", encode, batch_size=batch_size, max_wait=max_wait, observer=observer)
+        self._interactive = lane("interactive", 0.0)
+        self._bulk = lane("bulk", max_wait)
 
     @property
     def lanes(self) -> tuple[Lane, Lane]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from embedding_server.batcher import Lane
+from embedding_server.engines import Chosen
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -24,6 +25,20 @@ class EmbedderMetrics:
         )
         self.load_seconds = Gauge(
             "docgraph_embedder_load_seconds", "How long importing and loading took.", registry=registry
+        )
+        self.engine = Gauge(
+            "docgraph_embedder_engine_info", "What computes; always 1.", ["engine", "precision"], registry=registry
+        )
+        self.engine_speed = Gauge(
+            "docgraph_embedder_engine_tokens_per_cpu_second",
+            "Tokens a second of processor time, as measured at start.",
+            registry=registry,
+        )
+        self.engine_deviation = Gauge(
+            "docgraph_embedder_engine_deviation",
+            "Largest 1 - cosine to the reference in fp32, as measured at start; absent where there is no reference.",
+            ["engine"],
+            registry=registry,
         )
         self.texts = Counter("docgraph_embedder_texts", "Texts embedded.", ["lane"], registry=registry)
         self.tokens = Counter("docgraph_embedder_tokens", "Tokens embedded.", ["lane"], registry=registry)
@@ -47,6 +62,14 @@ class EmbedderMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+
+    def chose(self, chosen: Chosen) -> None:
+        """Say which engine computes, and what was measured of it."""
+        name = chosen.encoder.name
+        self.engine.labels(name.engine, name.precision).set(1)
+        self.engine_speed.set(chosen.tokens_per_second)
+        if chosen.deviation is not None:
+            self.engine_deviation.labels(name.engine).set(chosen.deviation)
 
     def batch(self, lane: str, texts: int, tokens: int, seconds: float) -> None:
         """Count one computed batch; called from the lanes' threads."""

@@ -81,6 +81,8 @@ class Settings:
     reports_root: Path
     artifacts_root: Path
     snapshots_root: Path
+    #: What the embedding server computes with: `auto`, or one of its engines.
+    embed_engine: str = "auto"
     #: `s3://bucket/prefix` for snapshots, artifacts and reports; None: the three folders above.
     blobs_url: str | None = None
     aws: AwsAccess = AwsAccess()
@@ -146,6 +148,7 @@ class Settings:
             reports_root=Path(get("DOCGRAPH_REPORTS_ROOT", str(workspace / "reports" / "ingest"))),
             artifacts_root=Path(get("DOCGRAPH_ARTIFACTS_ROOT", str(home / "data" / "artifacts"))),
             snapshots_root=Path(get("DOCGRAPH_SNAPSHOTS_ROOT", str(home / "data" / "snapshots"))),
+            embed_engine=get("DOCGRAPH_EMBED_ENGINE", "auto"),
             blobs_url=values.get("DOCGRAPH_BLOBS_URL") or None,
             options=tuple(sorted((name, value) for name, value in values.items() if _is_option(name) and value)),
         )

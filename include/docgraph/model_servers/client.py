@@ -68,12 +68,18 @@ class EmbeddingClient:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._http = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout, connect=5.0), trust_env=False)
         self._version: EmbeddingVersion | None = None
+        self._engine: str | None = None
         self._lock = threading.Lock()
 
     @property
     def known_version(self) -> EmbeddingVersion | None:
         """The version that the server named last; None before it was asked."""
         return self._version
+
+    @property
+    def engine(self) -> str | None:
+        """What the server computed with when it was asked last, as `openvino bf16`; None where it does not say it."""
+        return self._engine
 
     def version(self, *, patience: float | None = None) -> EmbeddingVersion:
         """Return the version of the server's vectors, asked once (`GET /v1/models`).
@@ -129,7 +135,7 @@ class EmbeddingClient:
         named = _named_version(answer)
         with self._lock:
             if named is not None and self._version is not None:
-                self._version = named
+                self._version, self._engine = named, _named_engine(answer)
         return seconds
 
     def close(self) -> None:
@@ -148,6 +154,7 @@ class EmbeddingClient:
         answer = self._request("GET", "/models", patience=patience)
         named = _named_version(answer)
         if named is not None:
+            self._engine = _named_engine(answer)
             return named
         models = answer.get("data")
         if not isinstance(models, list) or not models or "id" not in models[0]:
@@ -270,12 +277,23 @@ class EmbeddingClient:
         )
 
 
-def _named_version(answer: Mapping[str, Any]) -> EmbeddingVersion | None:
-    """Return the version that a server of ours names among its models; None for any other server."""
+def _said_by_ours(answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a server of ours says of its model beside OpenAI's fields; None for any other server."""
     models = answer.get("data")
     entry = models[0] if isinstance(models, list) and models else None
     ours = entry.get("docgraph") if isinstance(entry, Mapping) else None
-    if not isinstance(ours, Mapping):
+    return ours if isinstance(ours, Mapping) else None
+
+
+def _named_engine(answer: Mapping[str, Any]) -> str | None:
+    engine = (_said_by_ours(answer) or {}).get("engine")
+    return f"{engine.get('name')} {engine.get('precision')}" if isinstance(engine, Mapping) else None
+
+
+def _named_version(answer: Mapping[str, Any]) -> EmbeddingVersion | None:
+    """Return the version that a server of ours names among its models; None for any other server."""
+    ours = _said_by_ours(answer)
+    if ours is None:
         return None
     return embedding_version(
         model=str(ours["model"]),

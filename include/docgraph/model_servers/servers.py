@@ -77,6 +77,11 @@ class EmbeddingServers:
                     raise
         return list(dict.fromkeys(found))
 
+    def engine(self, name: str) -> str | None:
+        """Return what the server of the version with this name computes with; None where none was asked or it does not say it."""
+        named = (client for client in self.clients if client.known_version and client.known_version.name == name)
+        return next((client.engine for client in named), None)
+
     def close(self) -> None:
         """Close the connections."""
         for client in self.clients:

@@ -63,6 +63,7 @@ def versions(runtime: Runtime, known: AlreadyRead) -> dict[str, str]:
         "pipeline": pipeline_version(runtime).digest,
         "embedding_version": name,
         "embedding_model": models.get(name, "served by no embedding server"),
+        "embedding_engine": runtime.embedder.engine(name) or "not known",
     }
     for name, package in _PACKAGES.items():
         try:

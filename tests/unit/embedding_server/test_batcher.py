@@ -79,6 +79,35 @@ def test_with_more_requests_than_places_everybody_gets_a_turn() -> None:
     assert turns == [[1, 2], [3, 4], [5, 1], [2, 3], [4, 5]]
 
 
+def test_a_batch_ends_at_its_tokens() -> None:
+    waiting = deque([request(1, [100] * 20)])
+    assert [len(divide(waiting, 32, 800)) for _ in range(3)] == [8, 8, 4]
+
+
+def test_a_caller_of_long_texts_gets_no_more_of_a_batch_than_one_of_short_ones() -> None:
+    batch = divide(deque([request(1, [200] * 50), request(2, [10] * 500)]), 1000, 2000)
+    tokens = {name: sum(len(each.texts[i]) for each, i in batch if each.texts[i][0] == name) for name in (1, 2)}
+    assert tokens == {1: 1000, 2: 1000}
+
+
+def test_a_text_beyond_the_tokens_of_a_batch_has_one_for_itself() -> None:
+    waiting = deque([request(1, [5000] * 2), request(2, [10] * 3)])
+    assert [owners(divide(waiting, 32, 2000)) for _ in range(3)] == [[1], [2, 2, 2], [1]]
+
+
+def test_callers_whose_texts_fill_a_batch_alone_take_turns() -> None:
+    waiting = deque(request(name, [900] * 4) for name in range(1, 5))
+    assert [owners(divide(waiting, 32, 2000)) for _ in range(4)] == [[1, 2], [3, 4], [1, 2], [3, 4]]
+
+
+def test_a_request_that_fills_a_batch_by_its_tokens_does_not_wait_for_more() -> None:
+    lane = Lane("bulk", first_number, batch_size=32, max_wait=5.0, batch_tokens=300)
+    started = time.monotonic()
+    lane.submit([[1] * 100] * 3).result(timeout=10)
+    assert time.monotonic() - started < 4.0
+    lane.close()
+
+
 def test_vectors_come_back_in_the_order_of_the_texts() -> None:
     lane = Lane("bulk", first_number, batch_size=4, max_wait=0.0)
     texts = [[number] * (1 + number * 7 % 11) for number in range(1, 30)]

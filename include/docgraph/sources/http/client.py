@@ -1,4 +1,4 @@
-"""Asking web servers: one request at a time, no faster than agreed, no more than a limit, and only where the guard allows it."""
+"""Asking web servers: no faster than agreed, no more than a limit, and only where the guard allows it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hashlib
 import logging
 import ssl
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -115,6 +116,7 @@ class Pace:
     _next: dict[str, float] = field(default_factory=dict)
     _slower: dict[str, float] = field(default_factory=dict)
     _busy_until: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def slow_down(self, origin: str, seconds: float) -> None:
         """Leave more time between requests to a host, as its owner wishes."""
@@ -126,12 +128,13 @@ class Pace:
 
     def wait(self, origin: str, patience: float) -> float:
         """Wait for a host's turn, and return 0; where it wants to be left alone beyond that patience, return for how long at once."""
-        present = self.clock()
-        left_alone = self._busy_until.get(origin, present)
-        if left_alone - present > patience:
-            return left_alone - present
-        turn = max(self._next.get(origin, present), left_alone, present)
-        self._next[origin] = turn + max(self.seconds, self._slower.get(origin, 0.0))
+        with self._lock:
+            present = self.clock()
+            left_alone = self._busy_until.get(origin, present)
+            if left_alone - present > patience:
+                return left_alone - present
+            turn = max(self._next.get(origin, present), left_alone, present)
+            self._next[origin] = turn + max(self.seconds, self._slower.get(origin, 0.0))
         if turn > present:
             self.sleep(turn - present)
         return 0.0
@@ -151,6 +154,7 @@ class Web:
         total_timeout: float = 300.0,
         patience: float = 30.0,
         contact: str = "",
+        connections: int = 4,
     ) -> None:
         """Ask where the guard allows it.
 
@@ -168,8 +172,8 @@ class Web:
         self._deadline = Deadline()
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),
-            max_connections=4,
-            max_keepalive_connections=2,
+            max_connections=connections,
+            max_keepalive_connections=connections,
             keepalive_expiry=3.0,
             network_backend=GuardedBackend(guard, self._deadline),
         )

@@ -49,6 +49,9 @@ class HttpOptions(Options):
     requests_per_second: float = Field(
         default=4.0, gt=0, le=1000, description="Requests that one server gets in a second, at most."
     )
+    concurrency: int = Field(
+        default=2, ge=1, le=16, description="Requests of a task that are under way at the same time, at most."
+    )
     timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="Seconds for which a server may be silent.")
     answer_seconds: float = Field(
         default=300.0, gt=0, le=3600, description="Seconds that one answer may take as a whole."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Robots:
         self._pace = pace
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
+        self._lock = threading.Lock()
 
     def allows(self, url: str) -> bool:
         """Tell whether the site lets its pages be read at this address.
@@ -46,11 +48,13 @@ class Robots:
         """
         at = parse_address(url)
         origin = origin_of(at)
-        kept = self._kept.get(origin)
-        if kept is None or self._clock() >= kept.until:
-            kept = self._kept[origin] = _Kept(self._read(at), self._clock() + _KEPT_SECONDS)
-            if delay := kept.rules.crawl_delay(PRODUCT):
-                self._pace.slow_down(origin, min(delay, _LONGEST_DELAY))
+        # Others wait here: nothing may be asked for before it is known.
+        with self._lock:
+            kept = self._kept.get(origin)
+            if kept is None or self._clock() >= kept.until:
+                kept = self._kept[origin] = _Kept(self._read(at), self._clock() + _KEPT_SECONDS)
+                if delay := kept.rules.crawl_delay(PRODUCT):
+                    self._pace.slow_down(origin, min(delay, _LONGEST_DELAY))
         return bool(kept.rules.can_fetch(str(at), PRODUCT))
 
     def _read(self, at: httpx.URL) -> Protego:

@@ -26,6 +26,7 @@ from docgraph.sources.http.listing import Limits
 from docgraph.sources.http.looks import Contents, Entry, Lists, Scope, uri_of
 from docgraph.sources.http.options import HttpOptions
 from docgraph.sources.http.robots import Robots
+from docgraph.sources.http.together import in_order
 from docgraph.sources.http.versions import Version, is_coarse, own_version
 from docgraph.sources.options import options_of
 
@@ -117,6 +118,7 @@ class WebList:
             timeout=options.timeout_seconds,
             total_timeout=options.answer_seconds,
             contact=options.contact,
+            connections=options.concurrency,
         )
 
     @functools.cached_property
@@ -180,11 +182,11 @@ class WebList:
         ]
         # Each look begins elsewhere: a document whose server is always busy would keep those behind it waiting for ever.
         start = int(self._clock()) % max(len(wanted), 1)
-        for uri in wanted[start:] + wanted[:start]:
-            entry = contents.entries[uri]
-            change = self._look_at(uri, entry, cursor.get(uri)) if self._is_welcome(contents, entry) else None
-            if change is not None:
-                yield change
+        looks = (
+            functools.partial(self._look_at, uri, contents.entries[uri], cursor.get(uri), contents)
+            for uri in wanted[start:] + wanted[:start]
+        )
+        yield from filter(None, in_order(looks, self._options.concurrency))
         for uri in sorted(cursor.keys() - contents.entries.keys()):
             yield Change(uri, self._tag, "", deleted=True)
 
@@ -303,8 +305,10 @@ class WebList:
             logger.info("%s was not asked for: robots.txt of its host forbids it", entry.url)
         return welcome
 
-    def _look_at(self, uri: str, entry: Entry, known: str | None) -> Change | None:
+    def _look_at(self, uri: str, entry: Entry, known: str | None, contents: Contents) -> Change | None:
         """Get a document; None where it is as it was, or can't be had now."""
+        if not self._is_welcome(contents, entry):
+            return None
         before = Version.parse(known or "")
         # Where the list says that it is another one, a server that knows no better must not keep it from us.
         another = known is None or bool(entry.listed and entry.listed != before.listed)

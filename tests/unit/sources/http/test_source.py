@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -560,6 +563,40 @@ def test_json_with_an_endless_body_ends_at_the_limit_of_lists(site: Site) -> Non
 
     with pytest.raises(ConfigurationError, match=r"more than 100,000 bytes; raise options\.max_listing_bytes"):
         Reader(site.script("/list.json", answer), max_listing_bytes=100_000).take()
+
+
+def test_a_few_documents_are_asked_for_at_a_time_and_come_in_order(site: Site) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.05)
+        with lock:
+            running -= 1
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+
+    urls = [site.script(f"/{number:02}.md", answer) for number in range(12)]
+    where = site.list_as_json("/list.json", [{"url": url} for url in urls])
+    for at_once in (1, 3):
+        most = 0
+        reader = Reader(where, concurrency=at_once)
+        taken = list(reader.take())
+        assert sorted(taken) == [f"{number:02}.md" for number in range(12)]
+        first = taken.index("00.md")
+        assert taken[first:] + taken[:first] == sorted(taken)
+        assert most == at_once
+
+
+def test_a_reader_that_stops_asks_for_no_more(site: Site) -> None:
+    twenty(site)
+    changes = iter(Reader(as_json(site), concurrency=2).made().changes({}))
+    next(changes)
+    changes.close()  # type: ignore[attr-defined]
+    time.sleep(0.2)
+    assert len(site.paths()) <= 1 + 3
 
 
 def test_where_a_document_stands_is_not_known_where_its_list_can_not_be_read(site: Site) -> None:

@@ -30,7 +30,7 @@ class HttpOptions(Options):
 
     format: Format = Field(default=Format.AUTO, description="Form of the list; `auto` looks at it.")
     include: tuple[str, ...] = Field(
-        default=(), description="Patterns of the addresses' paths, `*` for anything; empty: all."
+        default=(), description="Patterns of the addresses' paths, `*` for anything, slashes too; empty: all."
     )
     exclude: tuple[str, ...] = Field(default=(), description="Patterns of what is left out.")
     hosts: tuple[str, ...] = Field(
@@ -41,10 +41,13 @@ class HttpOptions(Options):
         description="What may be asked although it isn't public: `name`, an address or a network, with or without `:port`.",
     )
     max_entries: int = Field(
-        default=50_000, ge=1, le=1_000_000, description="Entries of a list; a longer one is refused."
+        default=50_000,
+        ge=1,
+        le=1_000_000,
+        description="Entries of a list, with its sitemaps where it is an index; a longer one is refused.",
     )
     max_listing_bytes: int = Field(
-        default=50 * 2**20, ge=1, le=2**30, description="Bytes of a list; a larger one is refused."
+        default=50 * 2**20, ge=1, le=2**30, description="Bytes of a list, unpacked; a larger one is refused."
     )
     requests_per_second: float = Field(
         default=4.0, gt=0, le=1000, description="Requests that one server gets in a second, at most."
@@ -63,5 +66,5 @@ class HttpOptions(Options):
     )
     robots: bool = Field(default=True, description="Whether `robots.txt` is obeyed where the list is a sitemap.")
     contact: Annotated[str, AfterValidator(_is_printable), Field(max_length=200)] = Field(
-        default="", description="An address of yours that is shown to servers beside docgraph's name."
+        default="", description="An address of yours that servers see: `User-Agent: docgraph/VERSION (+contact)`."
     )

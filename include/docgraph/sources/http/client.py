@@ -37,6 +37,8 @@ _TRIES = 3
 _LONGEST_BUSY_SECONDS = 24 * 3600.0
 _IN_MEMORY = 2**18
 _LONGEST_ETAG = 512
+#: A time of whole seconds says nothing of what happens later in its second.
+_WEAK_SECONDS = 2
 _CHUNK_BYTES = 2**16
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({404, 410})
@@ -275,6 +277,8 @@ class Web:
         wants: Callable[[Validators], bool],
     ) -> Answer:
         etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
+        if _is_weak(modified, headers.get("date", "")):
+            modified = ""
         validators = Validators(etag if len(etag) <= _LONGEST_ETAG else "", modified[:64])
         status = response.status
         if status == httpx.codes.NOT_MODIFIED and known != Validators():
@@ -375,6 +379,15 @@ def _retry_after(text: str) -> float:
         return _BUSY_SECONDS
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return _bounded((until - datetime.now(UTC)).total_seconds())
+
+
+def _is_weak(modified: str, answered: str) -> bool:
+    """Tell whether a page was given in the second in which it was changed, and may have been changed again (RFC 9110, 8.8.2.2)."""
+    try:
+        between = email.utils.parsedate_to_datetime(answered) - email.utils.parsedate_to_datetime(modified)
+    except (ValueError, TypeError):
+        return False
+    return between.total_seconds() < _WEAK_SECONDS
 
 
 def _bounded(seconds: float) -> float:

@@ -106,6 +106,14 @@ def test_a_page_without_an_etag_is_asked_for_by_its_time(site: Site) -> None:
     assert asking.get(url, limit=LIMIT, known=first.validators).status == 304
 
 
+def test_a_page_that_was_changed_just_now_is_not_known_by_its_time(site: Site) -> None:
+    asking, present = web(site), datetime.now(UTC)
+    for ago, known in ((0, False), (60, True)):
+        moment = format_datetime(present - timedelta(seconds=ago), usegmt=True)
+        answer = asking.get(site.put("/a.md", b"x", etag=False, Last_Modified=moment), limit=LIMIT)
+        assert bool(answer.validators.last_modified) is known
+
+
 def test_a_server_that_ignores_conditions_is_understood(site: Site) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 2\r\n\r\nhi')

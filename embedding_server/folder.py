@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from docgraph.domain.errors import ConfigurationError
 
@@ -20,6 +23,12 @@ _WEIGHTS = (_SAFETENSORS, "pytorch_model.bin")
 _TOKENIZER = "tokenizer.json"
 #: How the tokens' vectors become the text's: their mean, or the one of the first token.
 POOLINGS = ("mean", "cls")
+#: How the numbers of a safetensors file become fp32, by its names of their types. NumPy has no bf16, which is fp32's upper half.
+_TO_FP32: Mapping[str, Callable[[bytes], NDArray[np.float32]]] = {
+    "F32": lambda data: np.frombuffer(data, "<f4"),
+    "F16": lambda data: np.frombuffer(data, "<f2").astype(np.float32),
+    "BF16": lambda data: (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32),
+}
 _POOLING_MODES = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 
 
@@ -121,6 +130,20 @@ class ModelFolder:
     def safetensors(self) -> Path:
         """The file of a plain BERT's weights."""
         return self.path / _SAFETENSORS
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Read a plain BERT's weights in fp32, by their names without `bert.`, whatever precision they are stored in."""
+        from safetensors import deserialize
+
+        # The compiled function states no types.
+        tensors = deserialize(self.safetensors.read_bytes())  # type: ignore[no-untyped-call]
+        read = {name: (str(tensor["dtype"]), tensor) for name, tensor in tensors}
+        return {
+            name.removeprefix("bert."): _TO_FP32[dtype](tensor["data"]).reshape(tensor["shape"])
+            for name, (dtype, tensor) in read.items()
+            # Numbers of positions are stored, too, and are no weights.
+            if dtype in _TO_FP32
+        }
 
     def tokenizer(self) -> BertTokenizer:
         """Load the tokenizer of a plain BERT."""

@@ -89,13 +89,9 @@ def _graph(folder: ModelFolder, pooling: str) -> openvino.Model:
     """Write down BERT: `ids` (texts, tokens; padded with 0) and their `lengths` to the pooled vectors, not yet normalised."""
     import openvino
     from openvino import opset14 as op
-    from safetensors.numpy import load_file
 
     shape = folder.shape()
-    weights = {
-        key.removeprefix("bert."): value.astype(np.float32, copy=False)
-        for key, value in load_file(folder.safetensors).items()
-    }
+    weights = folder.weights()
 
     def constant(values: NDArray[Any]) -> Any:
         return op.constant(values, shared_memory=True)

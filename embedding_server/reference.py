@@ -19,12 +19,7 @@ Matrix = NDArray[np.float32]
 
 def reference_vectors(folder: ModelFolder, pooling: str, texts: Sequence[TokenIds]) -> Vectors:
     """Return the vectors of `texts` in fp32: shape `(len(texts), dimensions)`, length 1 each."""
-    from safetensors.numpy import load_file
-
-    weights = {
-        key.removeprefix("bert."): value.astype(np.float32, copy=False)
-        for key, value in load_file(folder.safetensors).items()
-    }
+    weights = folder.weights()
     shape = folder.shape()
     hidden = (_hidden(weights, shape, np.array(ids)) for ids in texts)
     return normalised(np.stack([h[0] if pooling == "cls" else h.mean(axis=0) for h in hidden]))

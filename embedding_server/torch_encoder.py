@@ -36,12 +36,12 @@ class BertEncoder:
         self.name = _NAME
         self.description = folder.bert_description(pooling)
         self._tokenizer = folder.tokenizer()
-        weights = {key.removeprefix("bert."): value for key, value in load_file(folder.safetensors).items()}
-        self._words = weights["embeddings.word_embeddings.weight"].float()
+        weights = {key.removeprefix("bert."): value.float() for key, value in load_file(folder.safetensors).items()}
+        self._words = weights["embeddings.word_embeddings.weight"]
         # Single texts have one segment, so its embedding is a constant that is added to every position.
         self._positions = (
             weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
-        ).float()
+        )
         self._norm, self._layers = _transformer(folder.shape(), weights)
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenIds]:

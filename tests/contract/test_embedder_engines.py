@@ -160,6 +160,26 @@ def test_openvino_and_torch_agree_for_each_pooling(pooling: str) -> None:
     assert asdict(ours.description) == asdict(theirs.description)
 
 
+@pytest.mark.parametrize("stored", ["float16", "bfloat16"])
+def test_weights_that_are_stored_in_another_precision_are_read_as_what_they_are(tmp_path: Path, stored: str) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = ModelFolder()
+    for path in folder.path.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "model.safetensors").unlink()
+    weights = load_file(folder.safetensors)
+    rounded = {
+        key: value.to(getattr(torch, stored)) if value.is_floating_point() else value for key, value in weights.items()
+    }
+    save_file(rounded, tmp_path / "model.safetensors")
+    ours, theirs = (choose(str(tmp_path), engine=engine).encoder for engine in ("openvino-fp32", "torch"))
+    tokens = ours.tokenize(SECTIONS)
+    assert np.abs(ours.encode(tokens) - theirs.encode(tokens)).max() < 1e-6
+    assert ours.description == theirs.description
+
+
 def test_an_engine_that_does_not_exist_ends_the_process_with_what_can_be_chosen() -> None:
     process = start(free_port(), environment={"DOCGRAPH_EMBED_ENGINE": "onnx"})
     assert process.wait(timeout=60) == 1

@@ -262,6 +262,11 @@ def test_a_mirrored_document_waits_until_it_is_taken_and_then_breaks_no_link(
         waiting = explain(own, [uri], tag).broken
         assert waiting is not None
         assert (waiting.name, waiting.code) == ("source", "waiting_for_watcher")
+        (root / "picture.png").touch()
+        ignored = explain(own, [f"fs://{tag}/picture.png"], tag).broken
+        assert ignored is not None
+        assert (ignored.name, ignored.code) == ("source", "ignored_name")
+        assert f"options.exclude of {tag}" in ignored.action
         mirror = source_of(own.config.sources[0], own.settings, own.config)
         work.work_off(own, tag, taking.take(own, mirror).jobs[tag])
         explanation = explain(own, [uri], tag)

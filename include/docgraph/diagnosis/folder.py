@@ -67,6 +67,13 @@ def _waiting(case: Case, own: Source, location: Location) -> BrokenError:
             f"{name} is in the source {own.name}, for the dataset {location.tag!r}, but has not been taken yet.",
             f"The DAG watch_{own.name} takes it at one of its next looks; its log says why it can't. {airflow_advice(case)}",
         )
+    if own.remembers and location.place is Place.IGNORED:
+        return BrokenError(
+            "ignored_name",
+            f"{name} is in the source {own.name}, but is never taken: its name is hidden or of no kind that is read, or the source's "
+            "options leave it out.",
+            f"Rename it, or change options.include and options.exclude of {own.name} in config/ingest.yaml.",
+        )
     if location.tag != case.tag:
         return BrokenError(
             "other_dataset",

@@ -17,11 +17,12 @@ import pytest
 
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.runtime.connections import Runtime
-from docgraph.settings import Settings
+from docgraph.settings import AwsAccess, Settings
 from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 from docgraph_local.testrun import EVIDENCE_VARIABLE
-from support.e2e.sources import configure
+from support.contract.s3_server import s3_serving
+from support.e2e.sources import S3_PORT_OFFSET, bucket_connection, configure
 from support.integration.ports import free_port_base
 
 #: Fixtures that start Airflow and the sidecar on the session's stack.
@@ -75,8 +76,20 @@ def stores(stack_home: tuple[Path, int, bool]) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def stack(stores: Stack, stack_home: tuple[Path, int, bool]) -> Stack:
+def bucket_access(stack_home: tuple[Path, int, bool]) -> Iterator[AwsAccess]:
+    """The service with the bucket that the whole stack follows; it is as old as the session."""
+    home, base, _ = stack_home
+    with s3_serving(base + S3_PORT_OFFSET, home / "s3.log") as access, pytest.MonkeyPatch.context() as patch:
+        # What a stack's programs inherit is this process' environment.
+        for name, value in bucket_connection(access).items():
+            patch.setenv(name, value)
+        yield access
+
+
+@pytest.fixture(scope="session")
+def stack(stores: Stack, stack_home: tuple[Path, int, bool], bucket_access: AwsAccess) -> Stack:
     """The whole stack, Airflow and the sidecar included."""
+    del bucket_access
     home, base, _ = stack_home
     # The examples of the documentation are DAGs of the stack's owner here.
     shutil.copytree(repository() / "docs" / "examples", home / "dags", ignore=_COMPILED, dirs_exist_ok=True)

@@ -14,7 +14,6 @@ import yaml
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.jobs import JobState, JobStatus
 from docgraph.runtime.connections import Runtime
-from docgraph_local.paths import repository
 from docgraph_local.stack import Stack
 from support.e2e.drops import Drops, page, wait_for
 from support.unit.web_site import Site, web_site
@@ -29,7 +28,7 @@ def site(stack: Stack, runtime: Runtime, tag: str) -> Iterator[Site]:
     """A site whose list the stack watches, under a source that is called as the dataset."""
     home = runtime.settings.workspace
     config = home / "config" / "ingest.yaml"
-    assert not config.exists(), "the session's stack uses the defaults"
+    before = config.read_text(encoding="utf-8")
     with web_site() as made:
         source = {
             "name": tag,
@@ -40,14 +39,13 @@ def site(stack: Stack, runtime: Runtime, tag: str) -> Iterator[Site]:
             "options": {"allow_hosts": [made.url.partition("//")[2]], "requests_per_second": 100},
         }
         made.list_as_json("/list.json")
-        content = yaml.safe_load((repository() / "config" / "ingest.yaml").read_text("utf-8"))
-        content["sources"] = [{"name": "filesystem", "tag": "docs"}, source]
-        config.parent.mkdir(exist_ok=True)
+        content = yaml.safe_load(before)
+        content["sources"].append(source)
         config.write_text(yaml.safe_dump(content), encoding="utf-8")
         try:
             yield made
         finally:
-            config.unlink()
+            config.write_text(before, encoding="utf-8")
             for uri in runtime.state.cursors.get(tag):
                 runtime.state.cursors.note(tag, {uri: None})
 

@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +48,20 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, A
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = Path(tmp_path_factory.mktemp("s3")) / "moto.log"
+    with s3_serving(port, tmp_path_factory.mktemp("s3") / "moto.log") as access:
+        yield f"s3://{BUCKET}", access
+
+
+@contextmanager
+def s3_serving(port: int, log: Path) -> Iterator[AwsAccess]:
+    """Run moto, with an empty bucket; `log` gets a line a request."""
     with log.open("wb") as output:
         process = subprocess.Popen([sys.executable, str(_SERVER), str(port)], stdout=output, stderr=output)
     try:
         access = AwsAccess(f"http://127.0.0.1:{port}", "us-east-1", "testing", "testing")
         _await(access.endpoint_url or "", process, log)
-        client = s3_client(access)
-        client.create_bucket(Bucket=BUCKET)
-        yield f"s3://{BUCKET}", access
+        s3_client(access).create_bucket(Bucket=BUCKET)
+        yield access
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(10)

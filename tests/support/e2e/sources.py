@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +11,17 @@ from typing import Any
 
 import httpx
 
-from docgraph.settings import Settings
+from docgraph.settings import AwsAccess, Settings
+from support.contract.s3_server import BUCKET
 
 #: A folder below the session's home that is mirrored into the dataset of the same name.
 MIRRORED = "handbook"
+#: A source of kind s3 that follows a whole bucket, each test's folder into the test's dataset; and its connection.
+BUCKET_SOURCE, BUCKET_CONNECTION = "bucket", "docs_bucket"
 #: Seconds between two looks, short for the tests' sake.
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+#: Of the ports of a session's stack, the one of the server that has the bucket.
+S3_PORT_OFFSET = 9
 
 
 def configure(home: Path, repository: Path) -> None:
@@ -24,11 +30,26 @@ def configure(home: Path, repository: Path) -> None:
     sources = (
         "\nsources:\n"
         "  - {name: filesystem}\n"
-        f"  - {{name: {MIRRORED}, kind: folder, where: {MIRRORED}, tag: {MIRRORED}, poll_seconds: {_LOOK_SECONDS}}}\n"
+        f"  - {{name: {MIRRORED}, kind: folder, where: {MIRRORED}, tag: {MIRRORED}, poll_seconds: {LOOK_SECONDS}}}\n"
+    )
+    sources += (
+        f"  - {{name: {BUCKET_SOURCE}, kind: s3, where: 's3://{BUCKET}', connection: {BUCKET_CONNECTION}, "
+        f"poll_seconds: {LOOK_SECONDS}}}\n"
     )
     path = home / "config" / "ingest.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text((repository / "config" / "ingest.yaml").read_text(encoding="utf-8") + sources, encoding="utf-8")
+
+
+def bucket_connection(access: AwsAccess) -> dict[str, str]:
+    """Return the environment that tells Airflow how the bucket is reached."""
+    connection = {
+        "conn_type": "aws",
+        "login": access.access_key_id,
+        "password": access.secret_access_key,
+        "extra": {"region_name": access.region, "endpoint_url": access.endpoint_url},
+    }
+    return {f"AIRFLOW_CONN_{BUCKET_CONNECTION.upper()}": json.dumps(connection)}
 
 
 @contextmanager

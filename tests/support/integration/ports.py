@@ -15,7 +15,7 @@ def free_port_base() -> int:
     for base in range(11000 + os.getpid() % 1000 * 20, 32700, 20):
         with contextlib.ExitStack() as sockets:
             try:
-                for offset in range(1, 9):
+                for offset in range(1, 10):
                     sockets.enter_context(socket.socket()).bind(("127.0.0.1", base + offset))
             except OSError:
                 continue

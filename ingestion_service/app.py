@@ -26,6 +26,7 @@ from ingestion_service.http.routes import (
     reports,
     search,
     snapshots,
+    sources,
 )
 from ingestion_service.mcp import PATH as MCP_PATH
 from ingestion_service.mcp import McpEndpoint
@@ -69,7 +70,7 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
     app.include_router(health.router)
     app.include_router(reports.signed_router)
     guarded = [Depends(token_required(made.settings))]
-    for module in (snapshots, jobs, events, reports, search, datasets, embeddings, explain, gate, integrity):
+    for module in (snapshots, jobs, events, reports, search, datasets, sources, embeddings, explain, gate, integrity):
         app.include_router(module.router, prefix="/v1", dependencies=guarded)
     app.router.routes.append(Route(MCP_PATH, endpoint=mcp, methods=["GET", "POST", "DELETE"]))
     return app

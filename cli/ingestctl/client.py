@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from docgraph.api.jobs import AcceptedJobs, Job, JobDetails, JobRequest, ResumedJob
     from docgraph.api.reports import Report
     from docgraph.api.search import SearchAnswer
+    from docgraph.api.sources import SourceState
 
 JOBS_PER_REQUEST = 500
 
@@ -120,6 +121,12 @@ class ServiceClient(Transport):
         from docgraph.api.datasets import Dataset
 
         return [decoded(Dataset, row) for row in self.json("GET", "/v1/datasets")]
+
+    def sources(self) -> list[SourceState]:
+        """Return the configured sources."""
+        from docgraph.api.sources import SourceState
+
+        return [decoded(SourceState, row) for row in self.json("GET", "/v1/sources")]
 
     def embeddings(self, tag: str, run_id: str | None = None) -> Embeddings:
         """Return the dataset's embedding versions and how far a move is."""

@@ -85,6 +85,7 @@ def test_a_folder_is_ingested_with_visible_progress_to_a_verdict_and_can_be_aske
     assert 0 < answer["confidence"] <= 1
     assert program.run("ready", "--tag", tag).returncode == 0
     assert tag in {row["tag"] for row in program.json("datasets")["datasets"]}
+    assert "watch_filesystem" in {row["dag_id"] for row in program.json("sources")["sources"]}
 
 
 def test_unchanged_documents_cost_nothing_and_a_changed_one_costs_its_difference(program: Program, tag: str) -> None:

@@ -50,7 +50,9 @@ def test_health_metrics_and_readiness_need_no_token(sidecar: Sidecar) -> None:
         assert anybody.get("/ready").status_code == 503
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/reports", "/v1/datasets", "/v1/gate", "/v1/events?job=x"])
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs", "/v1/reports", "/v1/datasets", "/v1/sources", "/v1/gate", "/v1/events?job=x"]
+)
 def test_everything_else_needs_the_token(sidecar: Sidecar, path: str) -> None:
     with sidecar.client("wrong") as stranger:
         assert error_of(stranger.get(path)) == (401, "unauthorized")

@@ -32,6 +32,10 @@ class Cursors:
         """Return the version of each address that was settled, as a source's `poll` wants it."""
         return {uri: settled.version for uri, settled in self.get(source).items()}
 
+    def count(self, source: str) -> int:
+        """Return how many documents were settled of a source."""
+        return int(self._server.call("HLEN", keys.cursor(source)))
+
     def note(self, source: str, settled: Mapping[str, Settled | None]) -> None:
         """Note what was settled, by address; None: that the document has gone."""
         key = keys.cursor(source)

@@ -47,6 +47,7 @@ from docgraph.api.jobs import (
 from docgraph.api.reports import Reason, Report
 from docgraph.api.search import Evidence, SearchAnswer
 from docgraph.api.snapshots import Snapshot
+from docgraph.api.sources import SourceState, WithheldDeletions
 from docgraph.domain.jobs import STAGES, Event, JobStatus, now
 from ingestctl.main import run
 
@@ -321,6 +322,21 @@ def build(door: FakeDoor) -> Starlette:
         )  # fmt: skip
         return refused(request) or JSONResponse([row.as_json()])
 
+    async def sources(request: Request) -> Response:
+        withheld = WithheldDeletions(
+            documents=1234, since="2026-11-28T02:00:00.000000Z", decision="waiting", decided_by="", plan_id="0" * 64
+        )
+        rows = [
+            SourceState(
+                name="filesystem", kind="filesystem", tag="docs", where="", dag_id="watch_filesystem", known=None, withheld=None
+            ),
+            SourceState(
+                name="handbook", kind="folder", tag="manuals", where="../handbook", dag_id="watch_handbook", known=4321,
+                withheld=withheld,
+            ),
+        ]  # fmt: skip
+        return refused(request) or JSONResponse([row.as_json() for row in rows])
+
     async def embeddings(request: Request) -> Response:
         answer = door.moves[0] if len(door.moves) == 1 else door.moves.pop(0)
         return refused(request) or told(answer)
@@ -388,6 +404,7 @@ def build(door: FakeDoor) -> Starlette:
             Route("/v1/operations/{run_id}/events", operation_events),
             Route("/v1/search", search),
             Route("/v1/datasets", datasets),
+            Route("/v1/sources", sources),
             Route("/v1/datasets/{tag}/embeddings", embeddings),
             Route("/v1/datasets/{tag}/reembed", reembed, methods=["POST"]),
         ]

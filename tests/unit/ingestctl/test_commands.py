@@ -179,6 +179,21 @@ def test_datasets_are_listed_with_size_and_verdict() -> None:
     assert ingestctl("datasets", "--json").json["datasets"][0]["tag"] == "docs"
 
 
+@pytest.mark.usefixtures("door")
+def test_sources_are_listed_with_what_waits_for_a_person() -> None:
+    ran = ingestctl("sources")
+    assert "watch_handbook" in ran.out
+    assert "4,321" in ran.out
+    flat = " ".join(ran.out.split())
+    assert (
+        "1,234 documents have gone from handbook (seen at 2026-11-28T02:00:00Z) and are kept: answer the question"
+        in flat
+    )
+    told = ingestctl("sources", "--json").json["sources"]
+    assert [source["name"] for source in told] == ["filesystem", "handbook"]
+    assert told[1]["withheld"]["decision"] == "waiting"
+
+
 def move(current: str, building: str | None, state: str, step: str = "backfill", error: str = "") -> Embeddings:
     """How a dataset stands that moves from the version `old` to `new`."""
     roles = {"old": "current" if current == "old" else "kept", "new": "current" if current == "new" else "building"}
@@ -256,6 +271,7 @@ def closed_port() -> str:
         ("report",),
         ("search", "q", "--tag", "t"),
         ("datasets",),
+        ("sources",),
         ("ready",),
         ("reembed", "--tag", "t"),
         ("retire-embeddings", "v", "--tag", "t"),

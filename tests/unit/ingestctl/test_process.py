@@ -73,6 +73,7 @@ def test_help_names_every_command_and_every_exit_code(environment: dict[str, str
         "report",
         "search",
         "datasets",
+        "sources",
         "ready",
         "verify",
         "repair",

@@ -24,6 +24,7 @@ DAGS = {
     "audit_datasets",
     "ingest_documents",
     "reembed_dataset",
+    "sync_sources",
     "verify_datasets",
     "watch_filesystem",
 }
@@ -202,6 +203,18 @@ def test_a_question_is_asked_once_and_what_follows_a_refusal_is_not_skipped(desc
     assert tasks["approve"]["retries"] == 0, "each retry would ask again"
     assert tasks["delete"]["upstream"] == ["approve"]
     assert (tasks["conclude"]["upstream"], tasks["conclude"]["trigger_rule"]) == (["delete"], "all_done")
+
+
+def test_sources_and_older_documents_are_looked_at_every_night_with_a_data_interval(described: dict[str, Any]) -> None:
+    dag = described["dags"]["sync_sources"]
+    assert dag["schedule"] == "CronDataIntervalTimetable"
+    assert dag["max_active_runs"] == 1
+    assert dag["tasks"]["sync"]["upstream"] == ["list_sources"]
+    assert dag["tasks"]["refresh"]["upstream"] == ["list_datasets"]
+    assert (dag["tasks"]["sync"]["map_index_template"], dag["tasks"]["refresh"]["map_index_template"]) == (
+        "{{ source }}",
+        "{{ tag }}",
+    )
 
 
 def test_the_watching_dag_runs_without_end_and_waits_in_the_triggerer(described: dict[str, Any]) -> None:

@@ -11,11 +11,11 @@ from airflow.sdk import get_current_context
 
 from docgraph.airflow import connections
 from docgraph.airflow.runs import TaskRuns
-from docgraph.ingest import taking
+from docgraph.ingest import refreshing, taking
 from docgraph.ingest.launcher import RunLauncher
 from docgraph.runtime.config import SourceConfig
 from docgraph.runtime.connections import Runtime
-from docgraph.sources.registry import source_of
+from docgraph.sources.registry import source_of, sources_of
 from docgraph.state import Withheld
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,27 @@ def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, list[str]]
         if taken.withheld is not None:
             ask(taken.withheld)
         return runs
+
+
+def mirrored_sources() -> list[dict[str, Any]]:
+    """Return the configured sources that are mirrored, as `take` wants them."""
+    with connections.runtime() as runtime:
+        made = zip(runtime.config.configured_sources, sources_of(runtime.settings, runtime.config), strict=True)
+        return [wanted.model_dump(mode="json") for wanted, source in made if source.remembers]
+
+
+def sync(source: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Compare all that a mirrored source has with what is known of it, and name the mapped index after it; returns as `take`."""
+    get_current_context()["source"] = source["name"]  # type: ignore[typeddict-unknown-key]
+    return take(source, [])
+
+
+def refresh(tag: str) -> dict[str, list[str]]:
+    """Read the documents of a dataset again that would be made otherwise today, and name the mapped index after it."""
+    get_current_context()["tag"] = tag  # type: ignore[typeddict-unknown-key]
+    with connections.runtime() as runtime:
+        taken = refreshing.refresh(runtime, tag)
+        return start_runs(runtime, taken, "Started by sync_sources: an older pipeline had made these documents.")
 
 
 def start_runs(runtime: Runtime, taken: taking.Taken, note: str) -> dict[str, list[str]]:

@@ -68,6 +68,21 @@ def accept(runtime: Runtime, news: Sequence[NewJob]) -> list[Enqueued]:
     ]
 
 
+def ask_again(runtime: Runtime, news: Sequence[NewJob]) -> list[Enqueued]:
+    """Ask again for documents as they were asked for last; those for which something else was asked since are left out.
+
+    Raises:
+        StoreUnavailableError: Redis can't be reached; jobs before the one that failed may be enqueued, and asking again is harmless.
+    """
+    ids = [document_id(new.tag, new.source_uri) for new in news]
+    versions = committed_versions(runtime, ids)
+    asked = [
+        runtime.state.jobs.enqueue_again(as_job(new), committed_version=versions.get(document, 0))
+        for new, document in zip(news, ids, strict=True)
+    ]
+    return [enqueued for enqueued in asked if enqueued is not None]
+
+
 def as_job(new: NewJob) -> Job:
     """Give a request its id and time."""
     return Job(

@@ -10,6 +10,7 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from docgraph.domain.errors import IllegalTransitionError, JobNotFoundError
 from docgraph.domain.identity import document_id, is_tag
@@ -42,7 +43,16 @@ class Jobs(JobQueries):
         Raises:
             IllegalTransitionError: the job id is in use for another request.
         """
-        return self._enqueue(job, committed_version, entry_id="")
+        return _enqueued(self._ask(job, committed_version, entry_id=""))
+
+    def enqueue_again(self, job: Job, *, committed_version: int = 0) -> Enqueued | None:
+        """Put a job into the queue that asks again for what was asked for last; None: something else was asked for since.
+
+        Raises:
+            IllegalTransitionError: the job id is in use for another request.
+        """
+        answer = self._ask(job, committed_version, entry_id="", again=True)
+        return None if answer[0] == "other" else _enqueued(answer)
 
     def admit(self, entry_id: str, job: Job, committed_version: int = 0) -> Enqueued:
         """Take in a job that another program added to the stream; its entry stays until the job is claimed.
@@ -52,9 +62,9 @@ class Jobs(JobQueries):
         Raises:
             IllegalTransitionError: the job id is in use for another request; reject the entry.
         """
-        return self._enqueue(job, committed_version, entry_id=entry_id)
+        return _enqueued(self._ask(job, committed_version, entry_id=entry_id))
 
-    def _enqueue(self, job: Job, committed_version: int, *, entry_id: str) -> Enqueued:
+    def _ask(self, job: Job, committed_version: int, *, entry_id: str, again: bool = False) -> list[Any]:
         document = document_id(job.tag, job.source_uri)
         arguments: tuple[Argument, ...] = (
             now(),
@@ -69,15 +79,15 @@ class Jobs(JobQueries):
             job.created_at,
             job.op.value,
             job.size,
+            int(again),
         )
-        answer = self._server.script("enqueue", [keys.state(job.job_id)], arguments)
+        answer: list[Any] = self._server.script("enqueue", [keys.state(job.job_id)], arguments)
         if answer[0] == "taken":
             raise IllegalTransitionError(
                 f"Job {job.job_id} for {job.source_uri} can't be taken in: the id is in use for another request. "
                 "Use a new UUID for each job."
             )
-        job_id, version, deduplicated, superseded = answer
-        return Enqueued(job_id, int(version), bool(int(deduplicated)), (superseded,) if superseded else ())
+        return answer
 
     def reject(self, entry_id: str, fields: Mapping[str, str], code: str, message: str) -> str:
         """Remove a foreign entry that can't be taken in and leave a failed job that says why; return the job's id.
@@ -318,3 +328,8 @@ def _paired(flat: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
 
 def _flat(counts: Mapping[str, int]) -> list[Argument]:
     return [part for name, number in counts.items() for part in (name, int(number))]
+
+
+def _enqueued(answer: Sequence[Any]) -> Enqueued:
+    job_id, version, deduplicated, superseded = answer
+    return Enqueued(job_id, int(version), bool(int(deduplicated)), (superseded,) if superseded else ())

@@ -1,11 +1,11 @@
 -- KEYS: state of the job.
 -- ARGV: at, committed version, entry of a foreign producer or '', job_id, document_id, source_uri, content_type,
---       checksum, tag, created_at, op, size.
+--       checksum, tag, created_at, op, size, 1 where it asks again for what was asked for last.
 -- Returns job id, version, 1 where an equal queued job answers for this one, superseded job id or '';
--- or 'taken' where the job id stands for another request.
+-- 'taken' where the job id stands for another request; or 'other' where it asks again, and something else was asked for since.
 local at, committed, entry = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local job_id, document_id, source_uri, content_type = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local checksum, tag, created_at, op, size = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local checksum, tag, created_at, op, size, again = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 
 if entry ~= '' and #redis.call('XRANGE', JOBS, entry, entry) == 0 then
   entry = ''
@@ -26,6 +26,13 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   end
   drop_foreign_entry(own_entry)
   return {job_id, version, 0, superseded}
+end
+
+if again == '1' and redis.call('EXISTS', DOCUMENT .. document_id) == 1 then
+  local last_checksum, last_op = fields(DOCUMENT .. document_id, 'checksum', 'op')
+  if last_checksum ~= checksum or last_op ~= op then
+    return {'other'}
+  end
 end
 
 local queued = queued_job(document_id)

@@ -22,6 +22,7 @@ from docgraph.stores.graph.stillness import Stillness
 from docgraph.stores.graph.views import (
     DocumentView,
     FulltextHit,
+    MadeDocument,
     Member,
     SectionText,
     SharedEntities,
@@ -110,6 +111,10 @@ _DOCUMENTS = (
 _DOCUMENTS_MATCHING = (
     "MATCH (d:Document {tag: $tag}) WHERE ($prefix IS NULL OR d.source_uri STARTS WITH $prefix) "
     "AND ($content_type IS NULL OR d.content_type = $content_type) RETURN d.id AS id ORDER BY id"
+)
+_AS_MADE = (
+    "MATCH (d:Document {tag: $tag}) RETURN d.source_uri AS source_uri, coalesce(d.content_type, '') AS content_type, "
+    "d.checksum AS checksum, coalesce(d.pipeline, '') AS pipeline ORDER BY source_uri"
 )
 # The chain of ever deeper levels in front of each place, nearest last, in one pass over the list.
 _ABOVE = Table.of(
@@ -272,6 +277,10 @@ class Reading(Base):
         """Return the ids of the dataset's live documents whose URI starts with this prefix and whose content type is this."""
         rows = self._read(_DOCUMENTS_MATCHING, tag=tag, prefix=source_prefix, content_type=content_type)
         return [row["id"] for row in rows]
+
+    def documents_as_made(self, tag: str) -> list[MadeDocument]:
+        """Return the dataset's live documents with what each was made from and by, by address."""
+        return [MadeDocument(**row) for row in self._read(_AS_MADE, tag=tag)]
 
     def sections_above(
         self, places: Sequence[tuple[str, str, int]], *, stillness: Stillness | None = None

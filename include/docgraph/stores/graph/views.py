@@ -42,6 +42,16 @@ class DocumentView:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeDocument:
+    """A live document with what it was made from and by."""
+
+    source_uri: str
+    content_type: str
+    checksum: str
+    pipeline: str
+
+
+@dataclass(frozen=True, slots=True)
 class SectionText:
     """A Section node: immutable."""
 

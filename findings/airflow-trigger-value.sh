@@ -67,7 +67,7 @@ PYTHON
 airflow db migrate >log.txt 2>&1
 setsid airflow standalone >>log.txt 2>&1 &
 programs=$!
-trap 'kill -- -$programs 2>/dev/null; wait $programs 2>/dev/null; rm -rf "$folder"' EXIT
+trap 'kill -- -$programs 2>/dev/null || true; wait $programs 2>/dev/null || true; rm -rf "$folder"' EXIT
 until airflow dags trigger values >>log.txt 2>&1; do
     kill -0 $programs || { tail log.txt; exit 1; }
     sleep 3
@@ -78,6 +78,7 @@ for _ in $(seq 150); do
 done
 airflow version
 cat home/said.json
+echo
 
 python - <<'PYTHON'
 import json, os, pathlib

@@ -139,7 +139,7 @@ class SourceTrigger(_Waiting):
                 raise
             # What it knows of the source may be what fails: credentials that ran out, a server that moved.
             _known.pop(key, None)
-            self._pause = min(_LONGEST_PAUSE, max(self.poke_interval, 2 * self._pause))
+            self._pause = max(self.poke_interval, min(_LONGEST_PAUSE, 2 * self._pause))
             logger.warning("%s: asked again in %.0f s", error, self._pause)
             return None
         self._pause, self._silent_since = 0.0, None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, cast
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
 from docgraph.airflow import approving, intake, tasks
@@ -44,11 +43,11 @@ def approve_deletions() -> None:
         return approving.describe(dict(params or {}))
 
     question = describe()
-    approve = ApprovalOperator(
+    approve = approving.DeletionApproval(
         task_id="approve",
         subject="{{ ti.xcom_pull('describe')['subject'] }}",
         body="{{ ti.xcom_pull('describe')['body'] }}",
-        defaults=ApprovalOperator.REJECT,
+        defaults=approving.DeletionApproval.REJECT,
         response_timeout=timedelta(days=7),
         # Each retry would be another question.
         retries=0,
@@ -61,7 +60,7 @@ def approve_deletions() -> None:
     # Not directly behind the question: what is, is skipped on Reject whatever its rule.
     @task(trigger_rule="all_done", doc_md="Notes a refusal, and says what became of the question.")
     def conclude(params: dict[str, Any] | None = None) -> str:
-        answer = cast(Any, get_current_context()["ti"]).xcom_pull(task_ids="approve")
+        answer = cast(Any, get_current_context()["ti"]).xcom_pull(task_ids="approve", key=approving.ANSWER)
         return approving.conclude(dict(params or {}), answer)
 
     question >> approve >> delete() >> conclude()

@@ -13,6 +13,8 @@ from docgraph.airflow.intake import start_runs
 from docgraph.ingest import taking
 from docgraph.sources.registry import source_of
 
+#: Key under which the question's task leaves its answer.
+ANSWER = "answer"
 #: Addresses that a question names; the number of all is beside them.
 _SHOWN = 20
 
@@ -60,15 +62,25 @@ def conclude(params: Mapping[str, Any], answer: Mapping[str, Any] | None) -> str
     """Note a refusal where there was one; returns what became of the question, in words."""
     if not answer:
         return "nobody was asked"
-    who = _name(answer)
-    if answer["chosen_options"] == [ApprovalOperator.APPROVE]:
-        return f"approved by {who}"
+    if answer["approved"]:
+        return f"approved by {answer['by']}"
     with runtime() as opened:
-        refused = opened.state.withheld.refuse(params["source"], params["plan_id"], who)
-    return f"rejected by {who or 'nobody in time'}" if refused else "rejected, and no longer in question"
+        refused = opened.state.withheld.refuse(params["source"], params["plan_id"], answer["by"])
+    return f"rejected by {answer['by'] or 'nobody in time'}" if refused else "rejected, and no longer in question"
 
 
-def _name(answer: Mapping[str, Any]) -> str:
-    """Return who answered; empty where the time ran out and the default was taken."""
-    user = answer.get("responded_by_user") or {}
-    return str(user.get("name") or user.get("id") or "")
+class DeletionApproval(ApprovalOperator):
+    """Airflow's `ApprovalOperator`, which says who answered what also where the answer is Reject.
+
+    What it returns on Approve it returns on Reject to nobody: skipping what is behind it ends the task before that.
+    """
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Push the answer, then go on as Airflow's operator does."""
+        if "error" not in event:
+            user = event.get("responded_by_user") or {}
+            # Empty where the time ran out and the default was taken.
+            by = str(user.get("name") or user.get("id") or "")
+            answer = {"approved": list(event["chosen_options"]) == [self.APPROVE], "by": by}
+            context["ti"].xcom_push(key=ANSWER, value=answer)
+        return super().execute_complete(context, event)

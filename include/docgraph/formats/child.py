@@ -27,6 +27,8 @@ _PARSED: TypeAdapter[ParsedDocument] = TypeAdapter(ParsedDocument)
 
 def main() -> int:
     """Serve until the input ends."""
+    # Python writes byte code beside what it imports, and what the limit below cuts off there would break every later import of it.
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (_WRITTEN_BYTES, _WRITTEN_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

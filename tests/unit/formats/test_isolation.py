@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,3 +96,13 @@ def test_the_child_leaves_no_file_behind(
     monkeypatch.chdir(tmp_path)
     ask(reader, GUIDE.encode())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_child_imports_can_still_be_imported_afterwards(tmp_path: Path) -> None:
+    """The child may write little, and byte code that is cut off there would fail in every process after it."""
+    (tmp_path / "large.py").write_text("".join(f"name_{n} = 'text {n}'\n" for n in range(5_000)), encoding="utf-8")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from docgraph.formats import child; child.main(); import large"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "-c", program], stdin=subprocess.DEVNULL, env=environ, check=True)
+    again = subprocess.run([sys.executable, "-c", "import large"], cwd=tmp_path, capture_output=True, check=False)
+    assert again.returncode == 0, again.stderr.decode()

@@ -8,7 +8,7 @@ PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m docgraph_local
 WITH_STACK := eval "$$($(STACK) env)" &&
 
-.PHONY: help setup setup-tests up down status env logs clean preflight walls check test test-phase-6 prove chaos bench eval eval-sentences eval-formats eval-links demo
+.PHONY: help setup setup-tests up down status env logs clean preflight walls check test test-phase-6 prove chaos bench eval eval-sentences fit-ranking eval-formats eval-links demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ eval: setup ## Measure retrieval on the Python manual (KEEP=1 CLEAN=1 CALIBRATE=
 eval-sentences: setup ## Measure retrieval on questions in whole sentences from projects' FAQs (KEEP=1 CLEAN=1 TUNING=1 PUBLISH=1)
 	@$(PYTHON_IN_VENV) -m evaluation.sentences $(if $(KEEP),--keep) $(if $(CLEAN),--clean) \
 		$(if $(TUNING),--tuning) $(if $(PUBLISH),--publish)
+
+fit-ranking: setup ## Fit the weights by which hits are ordered on the tuning halves, and write them (KEEP=1)
+	@$(PYTHON_IN_VENV) -m evaluation.fitting $(if $(KEEP),--keep)
 
 eval-formats: setup ## Measure the readers of formats on public documents (FORMATS="html man" for some)
 	@$(PYTHON_IN_VENV) -m evaluation.formats $(FORMATS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,6 +14,8 @@ from docgraph.retrieval import search
 from docgraph.retrieval.arms import POOL
 from docgraph.retrieval.confidence import Features
 from docgraph.runtime.connections import Runtime
+from docgraph.stores.graph import lucene
+from evaluation import released
 from evaluation.corpus import TAG
 from evaluation.questions import Question
 
@@ -30,6 +32,7 @@ class Asked:
     question: Question
     dense: tuple[tuple[str, float], ...]
     fulltext: tuple[tuple[str, float], ...]
+    released: tuple[str, ...]
     hybrid: tuple[str, ...]
     beside: tuple[tuple[str, ...], ...]
     confidence: float
@@ -43,13 +46,14 @@ class Asked:
         ids = {
             "dense": [i for i, _ in self.dense],
             "full text": [i for i, _ in self.fulltext],
+            "hybrid, 0.1.0": self.released,
             "hybrid": self.hybrid,
         }[system]
         return [frozenset({i}) for i in ids[:DEPTH]]
 
 
 #: What is compared, in the order of the table.
-SYSTEMS = ("dense", "full text", "hybrid", "hybrid + graph")
+SYSTEMS = ("dense", "full text", "hybrid, 0.1.0", "hybrid", "hybrid + graph")
 
 
 def ask_all(runtime: Runtime, questions: Sequence[Question], say: Callable[[str], None]) -> list[Asked]:
@@ -71,15 +75,24 @@ def ask_all(runtime: Runtime, questions: Sequence[Question], say: Callable[[str]
 def ask(runtime: Runtime, question: Question, vector: NDArray[np.float32]) -> Asked:
     """Ask one question: both arms as the search asks them, then the search itself, which embeds it anew."""
     points = runtime.vectors.nearest(runtime.embedding_version, TAG, vector.tolist(), POOL)
-    hits = runtime.graph.fulltext(TAG, question.text, POOL)
+    hits, before = runtime.graph.fulltext_clauses(
+        TAG, [lucene.clause(question.text), released.clause(question.text)], POOL
+    )
     answer = search(runtime.graph, runtime.vectors, runtime.embedder, question.text, TAG, limit=DEPTH)
+    dense = _best_first((p.section_id, p.score) for p in points)
+    words = _best_first((h.section_id, h.score) for h in before)
     return Asked(
         question=question,
-        dense=tuple(sorted(((p.section_id, p.score) for p in points), key=lambda pair: (-pair[1], pair[0]))),
-        fulltext=tuple(sorted(((h.section_id, h.score) for h in hits), key=lambda pair: (-pair[1], pair[0]))),
+        dense=dense,
+        fulltext=_best_first((h.section_id, h.score) for h in hits),
+        released=tuple(released.ranking(question.text, [i for i, _ in dense], [i for i, _ in words])),
         hybrid=tuple(evidence.section_id for evidence in answer.evidence),
         beside=tuple(tuple(r.section_id for r in evidence.related if r.section_id) for evidence in answer.evidence),
         confidence=answer.confidence,
         features=answer.features,
         seconds=answer.timings["total"],
     )
+
+
+def _best_first(scored: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0])))

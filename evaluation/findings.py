@@ -53,6 +53,8 @@ class Findings:
     tables: Mapping[str, Mapping[str, Mapping[str, float]]]
     #: System → how much higher hybrid's recall@10 is.
     lead: Mapping[str, Interval]
+    #: Group → how much higher hybrid's MRR@10 is than that of release 0.1.0, on the same questions and sections.
+    since_release: Mapping[str, Interval]
     #: Which questions can't be answered → area under the ROC curve against the answerable ones.
     auc: Mapping[str, float]
     confidence: Mapping[str, Mapping[str, float]]
@@ -86,6 +88,12 @@ def find(answers: Sequence[Asked]) -> Findings:
     tables = {group: {system: _means(rows) for system, rows in systems.items()} for group, systems in measured.items()}
     recalls = {s: _column(rows, f"recall@{PROMISED_K}") for s, rows in measured[ALL_JUDGED].items()}
     lead = {system: paired_bootstrap(recalls["hybrid"], recalls[system]) for system in ("dense", "full text")}
+    since_release = {
+        group: paired_bootstrap(_column(systems["hybrid"], "MRR@10"), _column(systems["hybrid, 0.1.0"], "MRR@10"))
+        for group, systems in measured.items()
+        # One question has no interval.
+        if len(groups[group]) > 1
+    }
     sure = {kind: np.array([a.confidence for a in answers if a.question.kind is kind]) for kind in Kind}
     answerable = np.concatenate([sure[kind] for kind in Kind if kind.is_answerable])
     unanswerable = np.concatenate([sure[kind] for kind in Kind if not kind.is_answerable])
@@ -99,6 +107,7 @@ def find(answers: Sequence[Asked]) -> Findings:
         groups={group: len(groups[group]) for group in measured},
         tables=tables,
         lead=lead,
+        since_release=since_release,
         auc=auc,
         confidence={str(kind): _quantiles(values) for kind, values in sure.items() if len(values)},
         reliability=bins,

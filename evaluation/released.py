@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from docgraph.retrieval.fusion import reciprocal_rank_fusion
 from docgraph.retrieval.matching import is_identifier
 from docgraph.stores.graph import lucene
 
 IDENTIFIER_WEIGHT = 3.0
+K = 5
 
 
 def clause(text: str) -> str | None:
@@ -30,6 +30,23 @@ def ranking(text: str, dense: Sequence[str], fulltext: Sequence[str]) -> list[st
     """Return the candidates of both arms in the order that 0.1.0 put them in."""
     weights = (1.0, IDENTIFIER_WEIGHT if is_identifier(lucene.terms(text)) else 1.0)
     return [section for section, _ in reciprocal_rank_fusion(dense, fulltext, weights=weights)]
+
+
+def reciprocal_rank_fusion(
+    *rankings: Sequence[str], weights: Sequence[float] | None = None, k: int = K
+) -> list[tuple[str, float]]:
+    """Fuse ranked lists of ids, best first: score(d) = Σ weight / (k + rank of d in the list), ranks from 1.
+
+    `weights` has one for each list (default: 1 each). Equal scores stand in the order of their ids, so the same lists
+    give the same answer on every machine.
+    Source: Cormack, Clarke, Büttcher: Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning
+    Methods, SIGIR 2009.
+    """
+    scores: dict[str, float] = {}
+    for ranking, weight in zip(rankings, weights or [1.0] * len(rankings), strict=True):
+        for rank, item in enumerate(ranking, start=1):
+            scores[item] = scores.get(item, 0.0) + weight / (k + rank)
+    return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _quoted(terms: Sequence[str]) -> str:

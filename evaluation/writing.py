@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Colours that stay apart for colour-blind readers (Okabe, Ito 2008), in the order of the systems.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#999999")
+_COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#999999")
 _PLOTTED = ("recall@1", "recall@5", "recall@10", "MRR@10", "nDCG@10")
 
 
@@ -39,6 +39,8 @@ def page(findings: Findings, about: Mapping[str, object]) -> str:
     lines = ["# Evaluation of retrieval", "", *(f"- {name}: {value}" for name, value in about.items()), ""]
     for group, systems in findings.tables.items():
         lines += [f"## {group.capitalize()} ({findings.groups[group]:,} questions)", "", *_table(systems), ""]
+        if gain := findings.since_release.get(group):
+            lines += [f"MRR@10 beside 0.1.0: {gain.mean:+.3f}, 95 % interval {gain.low:+.3f} to {gain.high:+.3f}.", ""]
     lines += ["## What must hold", "", "| relation | figures | holds |", "| --- | --- | --- |"]
     lines += [f"| {p.name} | {p.figures} | {'yes' if p.kept else '**no**'} |" for p in findings.promises]
     lines += ["", "## Confidence", "", "| questions | number | lowest tenth | median | highest tenth |"]
@@ -57,7 +59,9 @@ def page(findings: Findings, about: Mapping[str, object]) -> str:
 
 
 def _table(systems: Mapping[str, Mapping[str, float]]) -> list[str]:
-    best = {name: max(figures[name] for figures in list(systems.values())[:3]) for name in MEASURES}
+    best = {
+        name: max(figures[name] for system, figures in systems.items() if "graph" not in system) for name in MEASURES
+    }
     rows = ["| | " + " | ".join(MEASURES) + " |", "| --- |" + " ---: |" * len(MEASURES)]
     for system, figures in systems.items():
         cells = (f"**{figures[m]:.3f}**" if 0 < figures[m] == best[m] else f"{figures[m]:.3f}" for m in MEASURES)

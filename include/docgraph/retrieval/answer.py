@@ -26,7 +26,7 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One section that answers, with the reasons why it is here. `score` is the reciprocal rank fusion score."""
+    """One section that answers, with the reasons why it is here. `score` orders the hits of this answer and means nothing outside it."""
 
     section_id: str
     document_id: str

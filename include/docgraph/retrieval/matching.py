@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from docgraph.stores.graph import lucene
 
@@ -31,7 +31,7 @@ def query_terms(query: str) -> list[str]:
 
 def is_identifier(terms: Sequence[str]) -> bool:
     """Whether the terms of a query are one identifier (`fs.readFile`, `--dry-run`, `E1101`), and not words."""
-    return len(terms) == 1 and bool(lucene.parts(terms[0]) or lucene.names(terms[0]) or not lucene.is_word(terms[0]))
+    return len(terms) == 1 and lucene.is_identifier(terms[0])
 
 
 @functools.lru_cache(maxsize=2048)
@@ -65,24 +65,25 @@ def weights(terms: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
     largest value. Full text puts every section with a rare term among the candidates, so a term that none of them
     holds is in all likelihood nowhere in the dataset.
     """
-    total = len(texts)
     lowered = [text.lower() for text in texts]
+    return rarity({term: sum(1 for text in lowered if pattern(term).search(text)) for term in terms}, len(texts))
+
+
+def rarity(holding: Mapping[str, int], total: int) -> dict[str, float]:
+    """Weigh each term as `weights` does, given how many of `total` texts hold it."""
     most = math.log(1 + (total + 0.5) / 0.5)
-    found: dict[str, float] = {}
-    for term in terms:
-        expression = pattern(term)
-        holding = sum(1 for text in lowered if expression.search(text))
-        found[term] = 1.0 + math.log(1 + (total - holding + 0.5) / (holding + 0.5)) / most
-    return found
+    return {term: 1.0 + math.log(1 + (total - n + 0.5) / (n + 0.5)) / most for term, n in holding.items()}
 
 
 def coverage(term_weights: Mapping[str, float], texts: Sequence[str]) -> float:
     """Return the weighted share (0 to 1) of the terms that the texts hold together; 0 where there are no terms."""
+    return share(term_weights, matched(list(term_weights), "\n".join(texts)))
+
+
+def share(term_weights: Mapping[str, float], held: Collection[str]) -> float:
+    """Return the weighted share (0 to 1) of the terms that are among `held`; 0 where there are no terms."""
     total = sum(term_weights.values())
-    if not total:
-        return 0.0
-    held = set(matched(list(term_weights), "\n".join(texts)))
-    return sum(weight for term, weight in term_weights.items() if term in held) / total
+    return sum(weight for term, weight in term_weights.items() if term in held) / total if total else 0.0
 
 
 def snippet(text: str, term_weights: Mapping[str, float], length: int = SNIPPET_LENGTH) -> str:

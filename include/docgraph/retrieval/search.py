@@ -1,4 +1,4 @@
-"""Hybrid search: dense and full text at once, fused by rank, over what the graph says exists.
+"""Hybrid search: dense and full text at once, their candidates put in one order, over what the graph says exists.
 
 The adapters (Python, HTTP, `ingestctl search`, MCP) and the verdict all call `search`; none of them has a retrieval of its own.
 """
@@ -18,16 +18,14 @@ from docgraph.retrieval.arms import POOL, Arms, Filters, Stopwatch
 from docgraph.retrieval.confidence import Features, confidence
 from docgraph.retrieval.errors import QueryError, UnknownDatasetError
 from docgraph.retrieval.expansion import Near, expand
-from docgraph.retrieval.fusion import reciprocal_rank_fusion
-from docgraph.retrieval.matching import coverage, is_identifier, matched, query_terms, snippet, weights
+from docgraph.retrieval.matching import matched, query_terms, share, snippet
+from docgraph.retrieval.ranking import Ranked, rank
 from docgraph.retrieval.validated import Candidates, Hit, ValidatedRead, validated_read
 from docgraph.stores.graph import GraphStore
 from docgraph.stores.graph.stillness import Stillness
 from docgraph.stores.graph.views import SectionText
 from docgraph.stores.vectors import VectorStore
 
-#: What full text counts for beside the dense arm where the question is one identifier: nothing but its words can be meant.
-IDENTIFIER_WEIGHT = 3.0
 MAX_LIMIT = 100
 MAX_OFFSET = 1000
 MAX_QUERY_LENGTH = 10_000
@@ -35,13 +33,13 @@ _TOP_FOR_COVERAGE, _TOP_FOR_AGREEMENT = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranked:
-    """What both arms found and exists, each best first, and fused."""
+class _Found:
+    """What both arms found and exists, each best first, and all of it in one order."""
 
     hits: Mapping[str, Hit]
     dense: list[str]
     lexical: list[str]
-    ranking: list[tuple[str, float]]
+    ranked: Ranked
 
 
 def search(
@@ -90,20 +88,20 @@ def search(
     arms = Arms(reader, vectors, own, tag, [question], pool, filters, documents, watch)
     terms = query_terms(question)
 
-    def ranked(candidates: Candidates, hits: Mapping[str, Hit]) -> _Ranked:
+    def ranked(candidates: Candidates, hits: Mapping[str, Hit]) -> _Found:
         return _rank(candidates, {i: h for i, h in hits.items() if filters.allows(h.section.heading_path)}, terms)
 
-    def with_near(candidates: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> tuple[_Ranked, Near]:
+    def with_near(candidates: Candidates, hits: Mapping[str, Hit], stillness: Stillness) -> tuple[_Found, Near]:
         found = ranked(candidates, hits)
-        shown = [hits[i] for i, _ in found.ranking[offset : offset + limit]]
+        shown = [hits[i] for i, _ in found.ranked.ranking[offset : offset + limit]]
         return found, expand(reader, shown, stillness, sites)
 
     read = validated_read(reader, tag, arms.ask, with_near if related else None)
     watch.seconds["join"] += read.join_seconds
     watch.seconds["read"] += read.read_seconds
     found, near = read.beside or (ranked(read.candidates, read.hits), Near())
-    page = found.ranking[offset : offset + limit]
-    return _answer(query, tag, terms, found, page, near, read.dropped, watch)
+    page = found.ranked.ranking[offset : offset + limit]
+    return _answer(query, tag, found, page, near, read.dropped, watch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +136,8 @@ def ask_many(
         hits = {i: replace(read.hits[i], candidate=own[i]) for i in own if i in read.hits}
         terms = query_terms(question)
         found = _rank(candidates, hits, terms)
-        page = found.ranking[:limit]
-        answer = _answer(query, tag, terms, found, page, Near(), read.dropped, watch)
+        page = found.ranked.ranking[:limit]
+        answer = _answer(query, tag, found, page, Near(), read.dropped, watch)
         asked.append(Asked(answer, tuple(hits[i].section for i, _ in page)))
     return asked
 
@@ -147,26 +145,23 @@ def ask_many(
 def _answer(
     query: str,
     tag: str,
-    terms: Sequence[str],
-    found: _Ranked,
+    found: _Found,
     page: Sequence[tuple[str, float]],
     near: Mapping[str, tuple[Related, ...]],
     dropped: int,
     watch: Stopwatch,
 ) -> Answer:
-    hits, dense, lexical = found.hits, found.dense, found.lexical
-    term_weights = weights(terms, [_full_text(hit) for hit in hits.values()])
-    features = _features(found.ranking, hits, dense, lexical, term_weights)
-    evidence = tuple(_evidence(hits[i], score, dense, lexical, term_weights, near.get(i, ())) for i, score in page)
+    dense, lexical = found.dense, found.lexical
+    features = _features(found)
+    evidence = tuple(_evidence(i, score, found, near.get(i, ())) for i, score in page)
     counts = {"dense": len(dense), "fulltext": len(lexical), "dropped": dropped}
     return Answer(query, tag, evidence, confidence(features), watch.timings, counts, features)
 
 
-def _rank(candidates: Candidates, hits: Mapping[str, Hit], terms: Sequence[str]) -> _Ranked:
+def _rank(candidates: Candidates, hits: Mapping[str, Hit], terms: Sequence[str]) -> _Found:
     dense = [c.section_id for c in candidates.dense if c.section_id in hits]
     lexical = [c.section_id for c in candidates.fulltext if c.section_id in hits]
-    arms = (1.0, IDENTIFIER_WEIGHT if is_identifier(terms) else 1.0)
-    return _Ranked(hits, dense, lexical, reciprocal_rank_fusion(dense, lexical, weights=arms))
+    return _Found(hits, dense, lexical, rank(hits, dense, lexical, terms))
 
 
 def readers_embedder(
@@ -222,46 +217,31 @@ def _sendable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _full_text(hit: Hit) -> str:
-    return " > ".join(hit.section.heading_path) + "\n" + hit.section.text
-
-
-def _features(
-    ranking: Sequence[tuple[str, float]],
-    hits: Mapping[str, Hit],
-    dense: Sequence[str],
-    lexical: Sequence[str],
-    term_weights: Mapping[str, float],
-) -> Features | None:
-    if not ranking:
+def _features(found: _Found) -> Features | None:
+    ranked = found.ranked
+    if not ranked.ranking:
         return None
-    top = [i for i, _ in ranking[:_TOP_FOR_AGREEMENT]]
-    both = set(dense) & set(lexical)
+    top = [i for i, _ in ranked.ranking[:_TOP_FOR_AGREEMENT]]
+    both = set(found.dense) & set(found.lexical)
     return Features(
-        cosine=max((hits[i].candidate.cosine or 0.0 for i in dense), default=0.0),
-        coverage=coverage(term_weights, [_full_text(hits[i]) for i in top[:_TOP_FOR_COVERAGE]]),
+        cosine=max((found.hits[i].candidate.cosine or 0.0 for i in found.dense), default=0.0),
+        coverage=share(ranked.term_weights, frozenset().union(*(ranked.held[i] for i in top[:_TOP_FOR_COVERAGE]))),
         agreement=sum(1 for i in top if i in both) / len(top),
     )
 
 
-def _evidence(
-    hit: Hit,
-    score: float,
-    dense: Sequence[str],
-    lexical: Sequence[str],
-    term_weights: Mapping[str, float],
-    near: tuple[Related, ...],
-) -> Evidence:
+def _evidence(section_id: str, score: float, found: _Found, near: tuple[Related, ...]) -> Evidence:
+    hit, term_weights = found.hits[section_id], found.ranked.term_weights
     section = hit.section
     why: list[str] = []
-    if section.section_id in dense:
+    if section_id in found.dense:
         why.append(
-            f"similar in meaning: rank {dense.index(section.section_id) + 1}, cosine {hit.candidate.cosine or 0.0:.2f}"
+            f"similar in meaning: rank {found.dense.index(section_id) + 1}, cosine {hit.candidate.cosine or 0.0:.2f}"
         )
-    if section.section_id in lexical:
-        words = matched(list(term_weights), _full_text(hit))
+    if section_id in found.lexical:
+        words = [term for term in term_weights if term in found.ranked.held[section_id]]
         said = f" ({', '.join(words[:8])})" if words else ""
-        why.append(f"same words{said}: rank {lexical.index(section.section_id) + 1}")
+        why.append(f"same words{said}: rank {found.lexical.index(section_id) + 1}")
     in_heading = matched(list(term_weights), " > ".join(section.heading_path))
     if in_heading:
         why.append(f"in the heading: {', '.join(in_heading[:8])}")

@@ -25,6 +25,7 @@ def _asked(kind: Kind, rank_by_system: tuple[int, int, int], confidence: float) 
         question=Question("?", kind, places, held_out=True),
         dense=tuple((i, 1.0) for i in dense),
         fulltext=tuple((i, 1.0) for i in lexical),
+        released=dense,
         hybrid=hybrid,
         beside=(("here",), *((),) * (len(hybrid) - 1)),
         confidence=confidence,
@@ -53,6 +54,7 @@ def test_a_hybrid_that_finds_what_either_arm_finds_leads_both() -> None:
     assert table["hybrid"]["MRR@10"] == 0.5
     assert table["hybrid + graph"]["recall@1"] == 1.0
     assert found.lead["dense"].low > 0
+    assert found.since_release[findings.ALL_JUDGED].mean == pytest.approx((1 / 2 + 1 / 6) / 2)
     assert found.auc["both"] == 1.0
     assert all(promise.kept for promise in found.promises)
 
@@ -75,6 +77,7 @@ def test_findings_are_written_as_data_as_a_page_and_as_plots(tmp_path: Path) -> 
     assert body["tables"][findings.ALL_JUDGED]["hybrid"]["recall@10"] == 1.0
     page = (tmp_path / "evaluation.md").read_text()
     assert "## All judged (40 questions)" in page
+    assert "MRR@10 beside 0.1.0: +0.333, 95 % interval" in page
     assert "| hybrid | 0.000 | **1.000** |" in page
     first = [(tmp_path / f"{name}.svg").read_text() for name in ("rankings", "confidence")]
     writing.write(tmp_path, found, {})

@@ -36,7 +36,7 @@ class Forbidden:
 
 #: The first five went through every contract before there were these.
 FORBIDDEN = (
-    Forbidden("docgraph.retrieval.fusion", "neo4j", "neo4j"),
+    Forbidden("docgraph.retrieval.ranking", "neo4j", "neo4j"),
     Forbidden("docgraph.api.report_links", "ingestion_service.app", "applications"),
     Forbidden("docgraph.runtime.connections", "docgraph_local.stack", "applications"),
     Forbidden("qdrant_local.app", "docgraph.settings", "local-qdrant"),

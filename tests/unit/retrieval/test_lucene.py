@@ -124,3 +124,12 @@ def test_marks_belong_to_their_letters(word: str) -> None:
     assert (lucene.names(word), lucene.parts(word), lucene.is_word(word)) == ([], [], True)
     assert lucene.names(f"{word}.get") == [word, "get"]
     assert not lucene.is_word(f"{word}.get")
+
+
+def test_words_count_less_among_the_parts_of_identifiers_than_identifiers_do() -> None:
+    made = lucene.clause("why does json.JSONEncoder skip a value?") or ""
+    assert 'identifiers:("json.JSONEncoder") ' in made
+    assert 'identifiers:("skip" "value")^0.3' in made
+    assert 'identifiers:("skip" "value")^0.3' in (lucene.clause("skip value") or "")
+    assert "^0.3" not in (lucene.clause("E1101") or "")
+    assert 'identifiers:("close") identifiers:("method")^0.3' in (lucene.clause("close() method") or "")

@@ -82,8 +82,17 @@ def is_word(term: str) -> bool:
     return all(character.isalpha() or unicodedata.category(character)[0] == "M" for character in term)
 
 
+def is_identifier(term: str) -> bool:
+    """Whether a term is a name that code, a command or a message has (`fs.readFile`, `--dry-run`, `E1101`), and not a word."""
+    return bool(parts(term) or names(term)) or not is_word(term)
+
+
 def clause(text: str) -> str | None:
-    """Return the Lucene clause for a person's text, or None where the text holds nothing to search for."""
+    """Return the Lucene clause for a person's text, or None where the text holds nothing to search for.
+
+    Words count little among the parts of identifiers: there each is rare, so that BM25 would take `open` or `value` for the most
+    telling word of a sentence. A word that is called (`close()`) is an identifier.
+    """
     whole = terms(text)
     if not whole:
         return None
@@ -91,7 +100,13 @@ def clause(text: str) -> str | None:
     spent = sum(_tokens(term) for term in whole)
     pieces = _within_budget([piece for piece in pieces if piece not in STOP_WORDS], spent=spent)
     quoted = " ".join(map(_quoted, whole))
-    clauses = [f"heading_text:({quoted})^0.6", f"text:({quoted})", f"identifiers:({quoted})"]
+    clauses = [f"heading_text:({quoted})^0.6", f"text:({quoted})"]
+    identifiers = [term for term in whole if is_identifier(term) or f"{term}(" in text]
+    words = [term for term in whole if term not in identifiers]
+    if identifiers:
+        clauses.append(f"identifiers:({' '.join(map(_quoted, identifiers))})")
+    if words:
+        clauses.append(f"identifiers:({' '.join(map(_quoted, words))})^0.3")
     if pieces:
         joined = " ".join(map(_quoted, pieces))
         clauses += [f"identifiers:({joined})", f"text:({joined})^0.3"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docgraph.retrieval.fusion import K, reciprocal_rank_fusion
+from evaluation.released import K, reciprocal_rank_fusion
 
 rankings = st.lists(st.sampled_from("abcdefgh"), unique=True)
 

@@ -34,7 +34,7 @@ class Coefficients:
 
 
 #: Fitted for all-MiniLM-L6-v2.
-COEFFICIENTS = Coefficients(intercept=-9.32, cosine=7.06, coverage=6.55, agreement=2.02)
+COEFFICIENTS = Coefficients(intercept=-7.78, cosine=6.5, coverage=5.59, agreement=1.66)
 
 
 def confidence(features: Features | None, coefficients: Coefficients = COEFFICIENTS) -> float:

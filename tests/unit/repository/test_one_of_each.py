@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,13 +37,21 @@ DURABLE = {
 }
 
 
-def calls(name: str) -> Iterator[str]:
-    """Yield the product's files that call a function or method of this name."""
+@cache
+def called() -> dict[str, frozenset[str]]:
+    """The names of what each of the product's files calls; read once for all that is asked."""
+    found = {}
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             tree = ast.parse(path.read_text("utf-8"))
-            if any(isinstance(node, ast.Call) and _name(node.func) == name for node in ast.walk(tree)):
-                yield path.relative_to(ROOT).as_posix()
+            names = frozenset(_name(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call))
+            found[path.relative_to(ROOT).as_posix()] = names
+    return found
+
+
+def calls(name: str) -> list[str]:
+    """Return the product's files that call a function or method of this name."""
+    return [file for file, names in called().items() if name in names]
 
 
 def _name(function: ast.expr) -> str:

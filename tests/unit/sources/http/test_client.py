@@ -116,7 +116,7 @@ def test_a_page_that_was_changed_just_now_is_not_known_by_its_time(site: Site) -
 
 def test_a_server_that_ignores_conditions_is_understood(site: Site) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.wfile.write(b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 2\r\n\r\nhi')
+        handler.wfile.write(b'HTTP/1.1 200 OK\r\nConnection: close\r\nETag: "1"\r\nContent-Length: 2\r\n\r\nhi')
 
     url = site.script("/a.md", answer)
     assert web(site).get(url, limit=LIMIT, known=Validators('"1"')).status == 304

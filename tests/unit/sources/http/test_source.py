@@ -576,7 +576,7 @@ def test_a_few_documents_are_asked_for_at_a_time_and_come_in_order(site: Site) -
         time.sleep(0.05)
         with lock:
             running -= 1
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
 
     urls = [site.script(f"/{number:02}.md", answer) for number in range(12)]
     where = site.list_as_json("/list.json", [{"url": url} for url in urls])

@@ -25,6 +25,9 @@ SAMPLE = project_root() / "docs" / "reference" / "sample_ingest_report.json"
 
 
 class TestS3(BlobStoreConformance):
+    #: S3 gives times in whole seconds.
+    time_step = 1.0
+
     @pytest.fixture
     def blobs(self, s3_place: Place) -> Iterator[S3Blobs]:
         store = S3Blobs(*s3_place)

@@ -23,9 +23,13 @@ from embedding_server.folder import ModelFolder
 from embedding_server.openvino_encoder import BertGraph
 from embedding_server.reference import reference_vectors
 from embedding_server.torch_encoder import BertEncoder
-from support.contract.embedder_process import KEY, free_port, running, start
+from support.contract.embedder_process import KEY, free_port, needs_bf16, running, start
 
-REAL = tuple(engine for engine in ENGINES if engine != "auto")
+REAL = [
+    pytest.param(engine, marks=[needs_bf16] if engine == "openvino-bf16" else [])
+    for engine in ENGINES
+    if engine != "auto"
+]
 SECTIONS = [
     "Version 2.11.3 of the driver reads the setting from the environment.",
     "Version 2.11.4 of the driver reads the setting from the environment.",
@@ -120,6 +124,7 @@ def test_a_server_that_is_told_nothing_takes_the_fastest_engine_that_is_close_en
     assert chosen.deviation <= MOST_DEVIATION
 
 
+@needs_bf16
 def test_an_engine_that_is_not_close_enough_is_not_taken(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,8 +17,10 @@ from docgraph.readiness import audit as auditing
 from docgraph.readiness.judgement import judge
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
-from support.contract.embedder_process import KEY, running
+from support.contract.embedder_process import KEY, needs_bf16, running
 from support.integration.datasets import run
+
+pytestmark = needs_bf16
 
 #: Each run is one more chance of a false alarm; the two engines take turns.
 RUNS = 6

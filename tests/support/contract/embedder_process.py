@@ -13,9 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import openvino
+import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "key-of-the-tests"
+#: Of tests of an engine that not every processor has.
+needs_bf16 = pytest.mark.skipif(
+    "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+    reason="this processor does not compute in bf16",
+)
 
 
 def free_port() -> int:

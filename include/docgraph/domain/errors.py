@@ -6,6 +6,8 @@ An error is either *of the document* (recorded with it, never retried, the other
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class DocgraphError(Exception):
     """Something failed; the message says what, on which input, why and what to do."""
@@ -26,6 +28,14 @@ class DocumentTooLargeError(DocumentError):
     """The document is larger than the limit; split it or raise the limit in config/ingest.yaml."""
 
     code = "too_large"
+
+    @classmethod
+    def of(cls, name: str, size: int, limit: int) -> Self:
+        """Return the error of a document, by the name that people know it by, that has more bytes than the configured limit."""
+        return cls(
+            f"{name} has {size:,} bytes, more than the limit of {limit:,}; split the document, or raise "
+            "limits.max_document_bytes in config/ingest.yaml."
+        )
 
 
 class DocumentEmptyError(DocumentError):

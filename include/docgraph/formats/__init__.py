@@ -43,10 +43,7 @@ def parse(
     """
     options = options or ParseOptions()
     if len(data) > options.max_bytes:
-        raise DocumentTooLargeError(
-            f"{source_uri} has {len(data):,} bytes, more than the limit of {options.max_bytes:,}; split the document, or raise "
-            "limits.max_document_bytes in config/ingest.yaml."
-        )
+        raise DocumentTooLargeError.of(source_uri, len(data), options.max_bytes)
     data = unpacked(data, source_uri, options.max_bytes)
     found = detect(data, formats(), content_type=content_type, source_uri=source_uri)
     read = found.format.read(data, Source(source_uri, flavour))

@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 from docgraph.domain.errors import DocumentError, DocumentTooLargeError
 from docgraph.domain.identity import is_tag, uri_for_path
@@ -24,7 +23,7 @@ from docgraph.formats import content_type_of
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
 from docgraph.sources.base import Change, Cursor, Location, Place
-from docgraph.sources.files import is_passing, printable
+from docgraph.sources.files import UNKNOWN_CONTENT_TYPE, is_passing, path_below, printable
 from docgraph.sources.options import Options, options_of
 from docgraph.sources.stillness import Stillness
 from docgraph.stores.blobs.local import explaining
@@ -33,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 READY_SUFFIX = ".ready"
 SOURCE_PREFIX = "fs://ingest/watch/"
-UNKNOWN_CONTENT_TYPE = "application/octet-stream"
 #: The name of the source where none is configured.
 DEFAULT_NAME = "filesystem"
 _NO_CURSOR: Cursor = {}
@@ -122,7 +120,7 @@ class DropFolder:
 
     def covers(self, uri: str) -> bool:
         """Tell whether the address is one of this folder's."""
-        return bool(self._relative(uri))
+        return bool(path_below(self.prefix, uri))
 
     def poll(self, cursor: Cursor = _NO_CURSOR) -> list[str] | None:
         """Look whether a file is complete; returns the states that stood still for long enough."""
@@ -168,7 +166,7 @@ class DropFolder:
 
     def locate(self, uri: str) -> Location:
         """Return what lies in the folder, and beside it, under an address."""
-        relative = self._relative(uri)
+        relative = path_below(self.prefix, uri)
         path = self.root / relative
         if not path.exists() and path.parent.is_dir():
             # A name may be composed differently on disk than in the address.
@@ -216,13 +214,6 @@ class DropFolder:
     def left_claimed(self) -> list[Path]:
         """Return the folders of files that were claimed but not yet put aside."""
         return sorted(self.claimed_root.iterdir()) if self.claimed_root.is_dir() else []
-
-    def _relative(self, uri: str) -> str:
-        """Return the path below the folder that an address stands for; empty for addresses that are none of its."""
-        if not uri.startswith(self.prefix):
-            return ""
-        relative = unquote(uri.removeprefix(self.prefix))
-        return "" if ".." in relative.split("/") else relative
 
     def _change(self, path: Path, relative: str) -> Change:
         missing = path.name.endswith(READY_SUFFIX)
@@ -287,10 +278,7 @@ def _check_file(path: Path, name: str, missing: bool, limit: int) -> None:
         raise DocumentError(f"{name} is a link or no regular file; copy the file itself into the watch folder.")
     # Before anything is copied: what is refused anyway need not fill the snapshot store first.
     if (size := path.stat().st_size) > limit:
-        raise DocumentTooLargeError(
-            f"{name} has {size:,} bytes, more than the limit of {limit:,}; split the document, or raise "
-            "limits.max_document_bytes in config/ingest.yaml."
-        )
+        raise DocumentTooLargeError.of(name, size, limit)
 
 
 def tag_of(relative: str, default_tag: str) -> str:

@@ -12,11 +12,10 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote
 
 from pathspec import GitIgnoreSpec
 from pydantic import Field
@@ -27,8 +26,8 @@ from docgraph.domain.identity import uri_for_path
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
 from docgraph.sources.base import Change, ChangedMeanwhileError, Cursor, Location, Place, SyncPlan
-from docgraph.sources.files import is_passing, printable
-from docgraph.sources.options import Options, options_of
+from docgraph.sources.files import PatternOptions, Patterns, is_passing, path_below, printable
+from docgraph.sources.options import options_of
 from docgraph.sources.stillness import Stillness
 
 logger = logging.getLogger(__name__)
@@ -36,13 +35,9 @@ logger = logging.getLogger(__name__)
 _CHUNK_BYTES = 2**20
 
 
-class FolderOptions(Options):
+class FolderOptions(PatternOptions):
     """Which files of the folder are documents; patterns are those of `.gitignore`, relative to the folder."""
 
-    include: tuple[str, ...] = Field(
-        default=(), description="Patterns of documents; empty: what a reader exists for, by the ending of its name."
-    )
-    exclude: tuple[str, ...] = Field(default=(), description="Patterns of what is left out.")
     gitignore: bool = Field(default=True, description="Whether files that git ignores are left out.")
 
 
@@ -73,7 +68,7 @@ class FolderMirror:
 
     def covers(self, uri: str) -> bool:
         """Tell whether the address is one of this folder's."""
-        return bool(self._relative(uri))
+        return bool(path_below(self._prefix, uri))
 
     def plan(self, cursor: Cursor) -> SyncPlan:
         """Return what differs from the cursor, still or not.
@@ -81,7 +76,7 @@ class FolderMirror:
         Raises:
             InfrastructureError: the folder, or one in it, can't be read; a mount that is gone is no deletion.
         """
-        return SyncPlan.between(self.name, cursor, {uri: found.version for uri, found in self._present().items()})
+        return self._difference(cursor, self._present())
 
     def poll(self, cursor: Cursor) -> list[str] | None:
         """Look whether something differs from the cursor and stood still; returns what, as `changes` wants it."""
@@ -95,18 +90,20 @@ class FolderMirror:
             InfrastructureError: the folder can't be read.
         """
         still = set(seen)
-        first = self.plan(cursor)
-        if not still.issuperset(_difference(uri, "") for uri in first.removed) or not (still or first.is_empty):
-            time.sleep(self._settle_seconds)
-            still.update(_differences(first))
         present = self._present()
-        plan = SyncPlan.between(self.name, cursor, {uri: found.version for uri, found in present.items()})
+        plan = self._difference(cursor, present)
+        if not still.issuperset(_difference(uri, "") for uri in plan.removed) or not (still or plan.is_empty):
+            time.sleep(self._settle_seconds)
+            still.update(_differences(plan))
+            present = self._present()
+            plan = self._difference(cursor, present)
         still.intersection_update(_differences(plan))
         for uri in (*plan.added, *plan.changed):
-            if _difference(uri, found := present[uri].version) in still:
-                opened = partial(self._read, present[uri])
-                content_type = content_type_of(present[uri].relative) or ""
-                yield Change(uri, self._tag, found, content_type=content_type, open=opened)
+            found = present[uri]
+            if _difference(uri, found.version) in still:
+                content_type = content_type_of(found.relative) or ""
+                opened = partial(self._read, found)
+                yield Change(uri, self._tag, found.version, content_type=content_type, open=opened)
         for uri in plan.removed:
             if _difference(uri, "") in still:
                 yield Change(uri, self._tag, "", deleted=True)
@@ -116,7 +113,7 @@ class FolderMirror:
 
     def locate(self, uri: str) -> Location:
         """Return whether the file is there and would be taken."""
-        relative = self._relative(uri)
+        relative = path_below(self._prefix, uri)
         path = self.root / relative
         found = self._present().get(uri)
         if found is not None:
@@ -133,11 +130,8 @@ class FolderMirror:
         del older_than_seconds
         return 0
 
-    def _relative(self, uri: str) -> str:
-        if not uri.startswith(self._prefix):
-            return ""
-        relative = unquote(uri.removeprefix(self._prefix))
-        return "" if ".." in relative.split("/") else relative
+    def _difference(self, cursor: Cursor, present: Mapping[str, _Found]) -> SyncPlan:
+        return SyncPlan.between(self.name, cursor, {uri: found.version for uri, found in present.items()})
 
     def _present(self) -> dict[str, _Found]:
         present: dict[str, _Found] = {}
@@ -153,10 +147,7 @@ class FolderMirror:
     def _read(self, found: _Found) -> Iterable[bytes]:
         """Give the bytes of the very version that the look saw."""
         if found.size > self._max_bytes:
-            raise DocumentTooLargeError(
-                f"{found.relative} has {found.size:,} bytes, more than the limit of {self._max_bytes:,}; split the document, or "
-                "raise limits.max_document_bytes in config/ingest.yaml."
-            )
+            raise DocumentTooLargeError.of(found.relative, found.size, self._max_bytes)
         try:
             descriptor = os.open(found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -220,8 +211,7 @@ class _Choice:
 
     def __init__(self, root: Path, options: FolderOptions) -> None:
         self._root = root
-        self._include = GitIgnoreSpec.from_lines(options.include) if options.include else None
-        self._exclude = GitIgnoreSpec.from_lines(options.exclude)
+        self._patterns = Patterns(options)
         self._gitignore = options.gitignore
 
     def files(self) -> Iterator[_Found]:
@@ -243,10 +233,12 @@ class _Choice:
             relative = prefix + printable(entry.name)
             if entry.is_dir(follow_symlinks=False):
                 path = f"{relative}/"
-                if not self._exclude.match_file(path) and not _is_ignored(entry.path + "/", ignores):
+                if not self._patterns.excludes(path) and not _is_ignored(entry.path + "/", ignores):
                     yield from self._below(Path(entry.path), path, ignores)
             elif (
-                entry.is_file(follow_symlinks=False) and self._wants(relative) and not _is_ignored(entry.path, ignores)
+                entry.is_file(follow_symlinks=False)
+                and self._patterns.choose(relative)
+                and not _is_ignored(entry.path, ignores)
             ):
                 try:
                     status = entry.stat(follow_symlinks=False)
@@ -254,21 +246,15 @@ class _Choice:
                     continue
                 yield _Found(Path(entry.path), relative, _version(status), status.st_size)
 
-    def _wants(self, relative: str) -> bool:
-        if self._exclude.match_file(relative):
-            return False
-        return content_type_of(relative) is not None if self._include is None else self._include.match_file(relative)
-
     def _above(self) -> tuple[_Ignore, ...]:
-        """What the work tree says of which the folder is a part."""
+        """What the work tree says of which the folder is a part; what the folder itself says is read with it."""
         top = next((each for each in (self._root, *self._root.parents) if (each / ".git").exists()), None)
         if top is None:
             return ()
-        between = [top, *reversed(self._root.relative_to(top).parents), self._root]
-        folders = [top / each for each in dict.fromkeys(between) if top / each != self._root]
-        found = [*_ignores(top / ".git" / "info" / "exclude", top)]
-        for each in dict.fromkeys(folders):
-            found += _ignores(each / ".gitignore", each)
+        found = _ignores(top / ".git" / "info" / "exclude", top)
+        for folder in reversed(self._root.parents):
+            if folder.is_relative_to(top):
+                found += _ignores(folder / ".gitignore", folder)
         return tuple(found)
 
 

@@ -13,7 +13,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from pathspec import GitIgnoreSpec
 from pydantic import Field
 
 from docgraph.domain.content_types import content_type_of
@@ -22,9 +21,9 @@ from docgraph.domain.identity import canonical_source_uri
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import AwsAccess, Settings
 from docgraph.sources.base import Change, ChangedMeanwhileError, Cursor, Location, Place, SyncPlan
-from docgraph.sources.files import is_passing
-from docgraph.sources.filesystem import UNKNOWN_CONTENT_TYPE, tag_of
-from docgraph.sources.options import Options, options_of
+from docgraph.sources.files import UNKNOWN_CONTENT_TYPE, PatternOptions, Patterns, is_passing
+from docgraph.sources.filesystem import tag_of
+from docgraph.sources.options import options_of
 
 if TYPE_CHECKING:
     from docgraph.stores.blobs.bucket import Bucket, Listed
@@ -39,13 +38,9 @@ _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _FOLDER_MARKER = "_$folder$"
 
 
-class S3Options(Options):
+class S3Options(PatternOptions):
     """Which objects below the prefix are documents; patterns are those of `.gitignore`, relative to the prefix."""
 
-    include: tuple[str, ...] = Field(
-        default=(), description="Patterns of documents; empty: what a reader exists for, by the ending of its name."
-    )
-    exclude: tuple[str, ...] = Field(default=(), description="Patterns of what is left out.")
     folders_are_tags: bool = Field(
         default=True,
         description="Whether the first folder below the prefix is the dataset where it can be one, as in the watch folder.",
@@ -77,8 +72,7 @@ class S3Mirror:
         self._tag = tag
         self._max_bytes = max_bytes
         self._folders_are_tags = options.folders_are_tags
-        self._include = GitIgnoreSpec.from_lines(options.include) if options.include else None
-        self._exclude = GitIgnoreSpec.from_lines(options.exclude)
+        self._patterns = Patterns(options)
 
     @cached_property
     def _bucket(self) -> Bucket:
@@ -158,9 +152,7 @@ class S3Mirror:
         # Names that begin with a dot are hidden, as in a folder; "." and "..", which no address can hold, are among them.
         if not relative or key.endswith("/") or any(map(is_passing, relative.split("/"))):
             return False
-        if self._exclude.match_file(relative):
-            return False
-        return content_type_of(relative) is not None if self._include is None else self._include.match_file(relative)
+        return self._patterns.choose(relative)
 
     def _read(self, found: Listed) -> Iterable[bytes]:
         """Give the bytes of the very version that the listing named."""
@@ -168,10 +160,7 @@ class S3Mirror:
 
         place = f"{_SCHEME}{self.bucket}/{found.key}"
         if found.size > self._max_bytes:
-            raise DocumentTooLargeError(
-                f"{place} has {found.size:,} bytes, more than the limit of {self._max_bytes:,}; split the document, or raise "
-                "limits.max_document_bytes in config/ingest.yaml."
-            )
+            raise DocumentTooLargeError.of(place, found.size, self._max_bytes)
         if found.storage_class in _ARCHIVES:
             raise DocumentError(
                 f"{place} lies in the archive class {found.storage_class}, out of which nothing is read at once; copy it into another "

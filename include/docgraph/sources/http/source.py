@@ -20,6 +20,7 @@ from docgraph.formats import content_type_of
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import HttpAccess, Settings
 from docgraph.sources.base import Change, Cursor, Location, Place
+from docgraph.sources.files import UNKNOWN_CONTENT_TYPE
 from docgraph.sources.http.client import Answer, Pace, Web, WebError
 from docgraph.sources.http.guard import AllowedHost, ForbiddenAddressError, Guard, parse_address
 from docgraph.sources.http.listing import Limits
@@ -41,7 +42,6 @@ _PATIENCE = 30.0
 _LEFT_AT_ONCE = 5
 _NO_CURSOR: Cursor = {}
 _VAGUE_TYPES = frozenset({"", "text/plain", "application/octet-stream", "binary/octet-stream"})
-UNKNOWN_CONTENT_TYPE = "application/octet-stream"
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""gzip, unpacked piece by piece, so that a small body can't become a large one before somebody counts."""
+"""gzip, unpacked piece by piece, so that a small body can't become a large one before it is counted."""
 
 from __future__ import annotations
 

@@ -110,6 +110,11 @@ def settled(runtime: Runtime, source: MemorySource, count: int) -> list[str]:
     return uris
 
 
+def lose(source: MemorySource, count: int) -> None:
+    for number in range(count):
+        source.remove(f"{number}.md")
+
+
 @pytest.mark.task("6.2")
 def test_bytes_that_are_those_settled_last_make_no_job(runtime: Runtime, tag: str, source: MemorySource) -> None:
     uri = source.put("one.md", b"# One\n\nFirst.\n")
@@ -135,8 +140,7 @@ def test_too_many_deletions_wait_for_a_person_and_wake_nobody_meanwhile(
     runtime: Runtime, tag: str, source: MemorySource
 ) -> None:
     uris = settled(runtime, source, 10)
-    for number in range(4):
-        source.remove(f"{number}.md")
+    lose(source, 4)
     source.put("9.md", b"# Page 9\n\nChanged.\n")
     taken = take(runtime, source)
     assert len(taken.jobs[tag]) == 1, "the change is taken, the deletions are not"
@@ -162,8 +166,7 @@ def test_too_many_deletions_wait_for_a_person_and_wake_nobody_meanwhile(
 @pytest.mark.task("6.2")
 def test_a_refusal_holds_until_something_else_has_gone(runtime: Runtime, tag: str, source: MemorySource) -> None:
     settled(runtime, source, 10)
-    for number in range(4):
-        source.remove(f"{number}.md")
+    lose(source, 4)
     first = take(runtime, source).withheld
     assert first is not None
     assert runtime.state.withheld.refuse(tag, first.plan_id, "admin")
@@ -179,8 +182,7 @@ def test_a_refusal_holds_until_something_else_has_gone(runtime: Runtime, tag: st
 @pytest.mark.task("6.2")
 def test_what_came_back_before_the_answer_is_not_deleted(runtime: Runtime, tag: str, source: MemorySource) -> None:
     settled(runtime, source, 10)
-    for number in range(5):
-        source.remove(f"{number}.md")
+    lose(source, 5)
     withheld = take(runtime, source).withheld
     assert withheld is not None
     source.put("0.md", b"# Page 0\n\nText.\n")
@@ -193,8 +195,7 @@ def test_what_came_back_before_the_answer_is_not_deleted(runtime: Runtime, tag: 
 @pytest.mark.task("6.2")
 def test_a_share_that_is_mounted_again_ends_the_question(runtime: Runtime, tag: str, source: MemorySource) -> None:
     settled(runtime, source, 6)
-    for number in range(6):
-        source.remove(f"{number}.md")
+    lose(source, 6)
     assert take(runtime, source).withheld is not None
     settled(runtime, source, 6)
     assert runtime.state.withheld.get(tag) is None

@@ -74,7 +74,7 @@ def source_settings(wanted: SourceConfig) -> Settings:
     elif wanted.connection and (found := _connection(wanted.connection)) is not None:
         headers = {str(name): str(value) for name, value in (found.extra_dejson.get("headers") or {}).items()}
         access = HttpAccess(found.login or "", found.password or "", headers)
-        return replace(settings, http={**settings.http, wanted.connection: access})
+        return replace(settings, http={wanted.connection: access})
     if wanted.connection:
         raise ConfigurationError(
             f"The source {wanted.name} names the Airflow connection {wanted.connection!r}, which does not exist; create it, or "

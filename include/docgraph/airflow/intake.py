@@ -13,9 +13,10 @@ from docgraph.airflow import connections
 from docgraph.airflow.runs import TaskRuns
 from docgraph.ingest import refreshing, taking
 from docgraph.ingest.launcher import RunLauncher
-from docgraph.runtime.config import SourceConfig
+from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.runtime.connections import Runtime
-from docgraph.sources.registry import source_of, sources_of
+from docgraph.settings import Settings
+from docgraph.sources.registry import configured, source_of
 from docgraph.state import Withheld
 
 logger = logging.getLogger(__name__)
@@ -43,15 +44,15 @@ def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, list[str]]
         taken = taking.take(runtime, own, seen, keep_deleted=wanted.deletions == "keep", guard=wanted.guard)
         runs = start_runs(runtime, taken, f"Started by {get_current_context()['dag'].dag_id}: its source has changed.")
         if taken.withheld is not None:
-            ask(taken.withheld)
+            ask(runtime, taken.withheld)
         return runs
 
 
 def mirrored_sources() -> list[dict[str, Any]]:
     """Return the configured sources that are mirrored, as `take` wants them."""
-    with connections.runtime() as runtime:
-        made = zip(runtime.config.configured_sources, sources_of(runtime.settings, runtime.config), strict=True)
-        return [wanted.model_dump(mode="json") for wanted, source in made if source.remembers]
+    settings = Settings.load()
+    config = IngestConfig.load(settings.config_file, settings.options)
+    return [wanted.model_dump(mode="json") for wanted, source in configured(settings, config) if source.remembers]
 
 
 def sync(source: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -72,8 +73,7 @@ def start_runs(runtime: Runtime, taken: taking.Taken, note: str) -> dict[str, li
     """Start the runs that jobs need; returns tag → run ids."""
     runs: dict[str, list[str]] = {}
     jobs = runtime.state.jobs.get_many([job_id for job_ids in taken.jobs.values() for job_id in job_ids])
-    launcher = RunLauncher(TaskRuns(), max_jobs_per_run=runtime.config.dispatch.max_jobs_per_run)
-    for launch in launcher.ingest(jobs, note=note):
+    for launch in _launcher(runtime).ingest(jobs, note=note):
         if launch.run_id is None:
             logger.warning("no run was started for %d jobs of %s: %s", len(launch.jobs), launch.tag, launch.error)
         else:
@@ -81,7 +81,7 @@ def start_runs(runtime: Runtime, taken: taking.Taken, note: str) -> dict[str, li
     return runs
 
 
-def ask(withheld: Withheld) -> str:
+def ask(runtime: Runtime, withheld: Withheld) -> str:
     """Make sure that the question is asked once for each time something is withheld; returns the id of its run.
 
     Raises:
@@ -90,7 +90,9 @@ def ask(withheld: Withheld) -> str:
     moment = "".join(character for character in withheld.since if character.isalnum())
     run_id = f"deletions__{withheld.source}__{moment}__{withheld.plan_id[:12]}"
     conf = {"source": withheld.source, "plan_id": withheld.plan_id}
-    launcher = RunLauncher(TaskRuns(), max_jobs_per_run=1)
-    return launcher.create(
-        APPROVAL_DAG, run_id, conf, f"{len(withheld.removed)} documents have gone from {withheld.source}."
-    )
+    note = f"{len(withheld.removed)} documents have gone from {withheld.source}."
+    return _launcher(runtime).create(APPROVAL_DAG, run_id, conf, note)
+
+
+def _launcher(runtime: Runtime) -> RunLauncher:
+    return RunLauncher(TaskRuns(), max_jobs_per_run=runtime.config.dispatch.max_jobs_per_run)

@@ -13,7 +13,7 @@ from docgraph.airflow.triggers import CompleteFileSensor, SourceSensor
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
 from docgraph.sources.filesystem import DropFolder
-from docgraph.sources.registry import SourceKind, kind_of, sources_of
+from docgraph.sources.registry import SourceKind, configured, kind_of
 
 _DROP = """
 ### Drop a file, find it in the search
@@ -42,16 +42,15 @@ def watch_dags() -> Iterator[tuple[str, DAG]]:
     """
     settings = Settings.load()
     config = IngestConfig.load(settings.config_file, settings.options)
-    for wanted, source in zip(config.configured_sources, sources_of(settings, config), strict=True):
-        dag_id = f"watch_{wanted.name}"
+    for wanted, source in configured(settings, config):
         folder = source if isinstance(source, DropFolder) else None
-        yield dag_id, _watch_dag(dag_id, wanted, kind_of(wanted, settings), folder)
+        yield wanted.dag_id, _watch_dag(wanted, kind_of(wanted, settings), folder)
 
 
-def _watch_dag(dag_id: str, wanted: SourceConfig, kind: SourceKind, folder: DropFolder | None) -> DAG:
+def _watch_dag(wanted: SourceConfig, kind: SourceKind, folder: DropFolder | None) -> DAG:
     # Without a start date the first run's interval is empty, and each later one would get the same logical date: only one ever ran.
     @dag(
-        dag_id=dag_id,
+        dag_id=wanted.dag_id,
         schedule="@continuous",
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,

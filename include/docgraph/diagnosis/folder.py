@@ -27,7 +27,7 @@ def source(case: Case) -> tuple[str, str]:
     own = source_at(case.runtime, case.uri)
     if own is None:
         return "sent", f"{case.uri} is sent by its owner; docgraph does not watch it."
-    if own.remembers and case.uri in case.runtime.state.cursors.versions(own.name):
+    if own.remembers and case.runtime.state.cursors.has(own.name, case.uri):
         return "taken", f"{case.uri} was taken from the source {own.name}, which keeps its originals."
     location = own.locate(case.uri)
     name = location.name

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from docgraph.ingest import intake
 from docgraph.ingest.intake import NewJob
-from docgraph.ingest.taking import Taken
+from docgraph.ingest.taking import Taken, in_batches
 from docgraph.ingest.work import pipeline_version
 from docgraph.runtime.connections import Runtime
 from docgraph.stores.graph.views import MadeDocument
 
 logger = logging.getLogger(__name__)
-
-#: Jobs that are enqueued together.
-_TOGETHER = 64
 
 
 def refresh(runtime: Runtime, tag: str) -> Taken:
@@ -35,7 +31,7 @@ def refresh(runtime: Runtime, tag: str) -> Taken:
     today = pipeline_version(runtime)
     outdated = (made for made in runtime.graph.documents_as_made(tag) if not today.made(made.pipeline))
     taken = Taken()
-    while together := list(islice(outdated, _TOGETHER)):
+    for together in in_batches(outdated):
         for enqueued in intake.ask_again(runtime, list(_news(runtime, tag, together))):
             taken.add(tag, enqueued.job_id)
     return taken

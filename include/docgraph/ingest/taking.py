@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeVar
 
 from docgraph.domain.errors import DocumentError
 from docgraph.domain.jobs import Operation
@@ -23,7 +24,8 @@ from docgraph.state import Decision, Settled, Withheld
 
 logger = logging.getLogger(__name__)
 
-#: Changes that are enqueued, settled and noted together.
+T = TypeVar("T")
+#: Items of one batch: changes that are noted together, deletions and requests that are enqueued together.
 _TOGETHER = 64
 _DEFAULT_GUARD = GuardConfig()
 
@@ -62,12 +64,12 @@ def take(
     cursor = runtime.state.cursors.get(source.name) if source.remembers else {}
     taken = Taken()
     gone: list[Change] = []
-    for changes in _together(source.changes({uri: each.version for uri, each in cursor.items()}, seen)):
+    for changes in in_batches(source.changes({uri: each.version for uri, each in cursor.items()}, seen)):
         failpoint("watch.before_enqueue")
-        gone += [change for change in changes if change.deleted]
         settled: dict[str, Settled | None] = {}
         for change in changes:
             if change.deleted:
+                gone.append(change)
                 continue
             try:
                 sha256, job_id = _enqueue(runtime, change, cursor.get(change.uri))
@@ -114,7 +116,8 @@ def _let_go(
 ) -> None:
     """Delete what has gone, keep it, or withhold its deletion."""
     if keep_deleted:
-        logger.info("%d documents have gone from %s and are kept, as it is configured", len(gone), source.name)
+        if gone:
+            logger.info("%d documents have gone from %s and are kept, as it is configured", len(gone), source.name)
         runtime.state.cursors.note(source.name, dict.fromkeys((change.uri for change in gone), None))
     elif guard.withholds(len(gone), known):
         plan = SyncPlan(source.name, removed=tuple(sorted(change.uri for change in gone)))
@@ -130,7 +133,7 @@ def _let_go(
 
 
 def _delete(runtime: Runtime, source: Source, gone: Sequence[Change], taken: Taken) -> None:
-    for changes in _together(gone):
+    for changes in in_batches(gone):
         news = [NewJob(change.uri, change.tag, op=Operation.DELETE) for change in changes]
         for change, enqueued in zip(changes, intake.accept(runtime, news), strict=True):
             source.settle(change)
@@ -152,7 +155,8 @@ def _enqueue(runtime: Runtime, change: Change, before: Settled | None) -> tuple[
         return "", intake.refuse(runtime, new, error)
 
 
-def _together(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    left = iter(changes)
+def in_batches(items: Iterable[T]) -> Iterator[list[T]]:
+    """Yield the items in lists of a size that is worth a round trip."""
+    left = iter(items)
     while batch := list(islice(left, _TOGETHER)):
         yield batch

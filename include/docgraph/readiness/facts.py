@@ -12,10 +12,9 @@ from docgraph.domain.site_routes import LinkCounts
 from docgraph.domain.verdict import Verdict
 from docgraph.ingest.work import pipeline_version
 from docgraph.readiness.judgement import AlreadyRead
+from docgraph.readiness.report.building import IDS_SHOWN
 from docgraph.runtime.connections import Runtime
 
-#: Addresses of withheld documents that a report names; the number of all is beside them.
-_SHOWN = 20
 _PACKAGES = {"airflow": "apache-airflow-core", "neo4j_driver": "neo4j", "qdrant_client": "qdrant-client"}
 
 
@@ -44,7 +43,7 @@ def withheld(runtime: Runtime, tag: str) -> list[dict[str, Any]]:
                 {
                     "source": each.source,
                     "documents": len(uris),
-                    "first": uris[:_SHOWN],
+                    "first": uris[:IDS_SHOWN],
                     "since": each.since,
                     "decision": each.decision.value,
                     "decided_by": each.decided_by,

@@ -58,26 +58,15 @@ def matched(terms: Sequence[str], text: str) -> list[str]:
     return [term for term in terms if pattern(term).search(lowered)]
 
 
-def weights(terms: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
-    """Weigh each term between 1 (in every text) and 2 (in none of them): rare terms say more about what is asked for.
-
-    The inverse document frequency of BM25, ln(1 + (N - n + 0.5) / (n + 0.5)) over the N candidate texts, scaled by its
-    largest value. Full text puts every section with a rare term among the candidates, so a term that none of them
-    holds is in all likelihood nowhere in the dataset.
-    """
-    lowered = [text.lower() for text in texts]
-    return rarity({term: sum(1 for text in lowered if pattern(term).search(text)) for term in terms}, len(texts))
-
-
 def rarity(holding: Mapping[str, int], total: int) -> dict[str, float]:
-    """Weigh each term as `weights` does, given how many of `total` texts hold it."""
+    """Weigh each term between 1 (in every text) and 2 (in none of them), given how many of `total` texts hold it.
+
+    Rare terms say more about what is asked for: the inverse document frequency of BM25, ln(1 + (N - n + 0.5) / (n + 0.5)) over the
+    N candidate texts, scaled by its largest value. Full text puts every section with a rare term among the candidates, so a term that
+    none of them holds is in all likelihood nowhere in the dataset.
+    """
     most = math.log(1 + (total + 0.5) / 0.5)
     return {term: 1.0 + math.log(1 + (total - n + 0.5) / (n + 0.5)) / most for term, n in holding.items()}
-
-
-def coverage(term_weights: Mapping[str, float], texts: Sequence[str]) -> float:
-    """Return the weighted share (0 to 1) of the terms that the texts hold together; 0 where there are no terms."""
-    return share(term_weights, matched(list(term_weights), "\n".join(texts)))
 
 
 def share(term_weights: Mapping[str, float], held: Collection[str]) -> float:

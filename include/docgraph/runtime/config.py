@@ -175,6 +175,11 @@ class SourceConfig(_Strict):
         default_factory=dict, description="What the kind wants to know beyond that."
     )
 
+    @property
+    def dag_id(self) -> str:
+        """The DAG that waits at the source."""
+        return f"watch_{self.name}"
+
 
 class GateConfig(_Strict):
     """When claims and batches wait because a store is overloaded or unavailable."""
@@ -189,7 +194,7 @@ class DispatchConfig(_Strict):
     """Runs for jobs that no run has claimed."""
 
     unclaimed_seconds: float = Field(
-        default=3.0, ge=0, description="Seconds that a job is left to whoever enqueued it."
+        default=3.0, ge=0, description="Seconds that a job is left to the producer that enqueued it."
     )
     interval_seconds: float = Field(default=1.0, gt=0, description="Seconds between two looks.")
     max_jobs_per_run: int = Field(default=1000, ge=1, description="Jobs of one run, wherever it is started.")

@@ -90,11 +90,20 @@ def sources_of(settings: Settings, config: IngestConfig) -> list[Source]:
     """Make every configured source.
 
     Raises:
+        ConfigurationError: as `configured` says.
+    """
+    return [source for _, source in configured(settings, config)]
+
+
+def configured(settings: Settings, config: IngestConfig) -> list[tuple[SourceConfig, Source]]:
+    """Make every configured source; returns each beside what is configured of it.
+
+    Raises:
         ConfigurationError: one of them can't be made, or two folders lie in each other, so that a file would be taken twice.
     """
-    made = [source_of(wanted, settings, config) for wanted in config.configured_sources]
-    dropped = [source for source in made if isinstance(source, filesystem.DropFolder)]
-    folders = [source for source in made if isinstance(source, filesystem.DropFolder | folder.FolderMirror)]
+    made = [(wanted, source_of(wanted, settings, config)) for wanted in config.configured_sources]
+    dropped = [source for _, source in made if isinstance(source, filesystem.DropFolder)]
+    folders = [source for _, source in made if isinstance(source, filesystem.DropFolder | folder.FolderMirror)]
     for one in dropped:
         for other in folders:
             if one is not other and (

@@ -32,6 +32,10 @@ class Cursors:
         """Return the version of each address that was settled, as a source's `poll` wants it."""
         return {uri: settled.version for uri, settled in self.get(source).items()}
 
+    def has(self, source: str, uri: str) -> bool:
+        """Tell whether a document of a source was settled."""
+        return bool(self._server.call("HEXISTS", keys.cursor(source), uri))
+
     def count(self, source: str) -> int:
         """Return how many documents were settled of a source."""
         return int(self._server.call("HLEN", keys.cursor(source)))

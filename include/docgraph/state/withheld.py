@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -36,12 +37,9 @@ class Withheld:
     decided_by: str = ""
 
     @property
-    def tags(self) -> dict[str, int]:
+    def tags(self) -> Mapping[str, int]:
         """How many documents of each dataset."""
-        counts: dict[str, int] = {}
-        for tag in self.removed.values():
-            counts[tag] = counts.get(tag, 0) + 1
-        return counts
+        return Counter(self.removed.values())
 
 
 class Withholdings:

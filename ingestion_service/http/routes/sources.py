@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from docgraph.api.sources import SourceState, WithheldDeletions
 from docgraph.runtime.config import SourceConfig
-from docgraph.sources.registry import sources_of
+from docgraph.sources.registry import configured
 from docgraph.state import Withheld
 from ingestion_service.service import Service, Svc
 
@@ -16,12 +16,8 @@ router = APIRouter(tags=["sources"])
 @router.get("/sources")
 def sources(service: Svc) -> list[SourceState]:
     """List the configured sources."""
-    config = service.runtime.config
-    made = sources_of(service.settings, config)
-    return [
-        _state(service, wanted, source.remembers)
-        for wanted, source in zip(config.configured_sources, made, strict=True)
-    ]
+    made = configured(service.settings, service.runtime.config)
+    return [_state(service, wanted, source.remembers) for wanted, source in made]
 
 
 def _state(service: Service, wanted: SourceConfig, remembers: bool) -> SourceState:
@@ -31,7 +27,7 @@ def _state(service: Service, wanted: SourceConfig, remembers: bool) -> SourceSta
         kind=wanted.kind,
         tag=wanted.tag,
         where=wanted.where,
-        dag_id=f"watch_{wanted.name}",
+        dag_id=wanted.dag_id,
         known=state.cursors.count(wanted.name) if remembers else None,
         withheld=_withheld(state.withheld.get(wanted.name)) if remembers else None,
     )

@@ -6,7 +6,7 @@ from docgraph.sources.base import Change, Place, Source, covering
 
 
 class Keeper:
-    """A source with somebody who puts documents there, and the cursor that docgraph would keep."""
+    """A source, the means to put documents there, and the cursor that docgraph would keep."""
 
     def __init__(self, source: Source) -> None:
         self.source = source

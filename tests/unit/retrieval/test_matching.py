@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docgraph.retrieval.matching import SNIPPET_LENGTH, coverage, is_identifier, matched, query_terms, snippet, weights
+from docgraph.retrieval.matching import SNIPPET_LENGTH, is_identifier, matched, query_terms, rarity, share, snippet
 
 
 @pytest.mark.parametrize(
@@ -35,15 +35,18 @@ def test_a_term_is_not_found_inside_another_word(term: str, text: str) -> None:
 
 
 def test_a_term_that_no_text_holds_weighs_most_and_one_in_every_text_least() -> None:
-    found = weights(["the", "zebra", "pool"], ["the pool", "the queue", "the gate"])
+    texts = ["the pool", "the queue", "the gate"]
+    found = rarity({term: sum(bool(matched([term], text)) for text in texts) for term in ("the", "zebra", "pool")}, 3)
     assert 1.0 <= found["the"] < found["pool"] < found["zebra"] == pytest.approx(2.0)
 
 
 def test_coverage_falls_most_when_a_rare_term_is_missing() -> None:
     term_weights = {"common": 1.0, "rare": 2.0}
-    assert coverage(term_weights, ["common and rare"]) == 1.0
-    assert coverage(term_weights, ["rare"]) > coverage(term_weights, ["common"])
-    assert coverage({}, ["anything"]) == 0.0
+    assert share(term_weights, matched(list(term_weights), "common and rare")) == 1.0
+    assert share(term_weights, matched(list(term_weights), "rare")) > share(
+        term_weights, matched(list(term_weights), "common")
+    )
+    assert share({}, matched([], "anything")) == 0.0
 
 
 def test_the_snippet_shows_the_place_with_most_terms() -> None:

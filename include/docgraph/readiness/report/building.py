@@ -18,7 +18,7 @@ from docgraph.domain.verdict import Drift, Verdict
 
 SCHEMA_VERSION = 1
 SCHEMA_FILE = "ingest_report.schema.json"
-#: Ids that a report names of each kind of drift; the totals are beside them.
+#: Ids that a report names of each kind of drift, and addresses of what is withheld; the totals are beside them.
 IDS_SHOWN = 20
 _SUMMED = ("embedded", "reused", "removed")
 

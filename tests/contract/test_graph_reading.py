@@ -435,6 +435,28 @@ def test_a_validated_read_never_shows_half_of_a_commit(data: Dataset, texts: Cal
     assert torn == []
 
 
+def test_comparisons_never_read_a_section_that_is_deleted_meanwhile_as_one_without_an_id(data: Dataset) -> None:
+    uri = "upload:///flip.md"
+    data.commit(uri, _everything(0))
+    document = data.document_id(uri)
+    writer = Flipping(data, uri, _everything)
+    writer.start()
+    reads, ids = 0, set[str]()
+    deadline = time.monotonic() + 8
+    try:
+        while time.monotonic() < deadline:
+            ids |= data.graph.section_hashes([document])[document].keys()
+            ids |= data.graph.inconsistent_documents(data.tag)
+            reads += 1
+    finally:
+        writer.stopping.set()
+        writer.join(timeout=30)
+    print(f"{reads} reads, {writer.commits} commits, {len(ids)} ids")
+    assert writer.error is None
+    assert writer.commits > 10
+    assert all(isinstance(found, str) and found for found in ids)
+
+
 def test_what_is_read_under_commits_to_another_dataset_needs_no_quiet_database(
     data: Dataset, graph: GraphStore
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -102,7 +102,8 @@ class Auditing(Reading):
         A node is damaged that does not hang on its document or, `with_text`, whose text does not have its hash.
         """
         found: dict[str, dict[str, str]] = {i: {} for i in document_ids}
-        for row in self._stream(_SECTIONS_OF, stillness, ids=list(document_ids), text=with_text):
+        rows = self._stream(_SECTIONS_OF, stillness, ids=list(document_ids), text=with_text)
+        for row in _still_there(rows, "section_id"):
             found[row["document_id"]][row["section_id"]] = _checked(row, with_text) or ""
         return found
 
@@ -131,16 +132,15 @@ class Auditing(Reading):
         Detached nodes may carry the id of a document that has no node itself.
         """
         rows = self._read(f"{_UNREACHABLE} UNION {_MISCOUNTED}", tag=tag)
-        # A node that a commit deletes while it is read gives null for its properties: it is gone, and nobody's fault.
-        return {row["document_id"] for row in rows if row["document_id"] is not None}
+        return {row["document_id"] for row in _still_there(rows, "document_id")}
 
     def documents_of(self, tag: str) -> list[dict[str, Any]]:
         """Return `{document_id, source_uri, deleted, sections}` of all documents and tombstones of the dataset."""
-        return self._read(_DOCUMENTS_OF, tag=tag)
+        return list(_still_there(self._read(_DOCUMENTS_OF, tag=tag), "document_id"))
 
     def documents_at(self, source_uri: str, tag: str | None = None) -> list[dict[str, str]]:
         """Return `{document_id, tag}` of the documents and tombstones at an address (or with this id), in all datasets or one."""
-        return self._read(_DOCUMENTS_AT, uri=source_uri, tag=tag)
+        return list(_still_there(self._read(_DOCUMENTS_AT, uri=source_uri, tag=tag), "document_id"))
 
     def description(self, document_id: str) -> dict[str, Any] | None:
         """Return what a document's or tombstone's node says beside its generation: address, tag, content type, job, title."""
@@ -149,7 +149,8 @@ class Auditing(Reading):
 
     def old_tombstones(self, before: str) -> dict[str, int]:
         """Return the fences of the tombstones, of all datasets, that were last written to before this time (RFC 3339)."""
-        return {row["document_id"]: row["fence"] for row in self._read(_OLD_TOMBSTONES, before=before)}
+        rows = self._read(_OLD_TOMBSTONES, before=before)
+        return {row["document_id"]: row["fence"] for row in _still_there(rows, "document_id")}
 
     def live_checksums(self) -> set[str]:
         """Return the checksums of what the live documents were made from: snapshots that a repair may need."""
@@ -198,6 +199,11 @@ class Auditing(Reading):
     @translated
     def _fetch(self, result: Any) -> list[dict[str, Any]]:
         return [record.data() for record in result.fetch(FETCH_SIZE)]
+
+
+def _still_there(rows: Iterable[dict[str, Any]], key: str) -> Iterator[dict[str, Any]]:
+    """Leave out nodes that were deleted while they were read: their properties are null, and they are nobody's fault."""
+    return (row for row in rows if row[key] is not None)
 
 
 def _checked(row: dict[str, Any], with_text: bool) -> str | None:

@@ -62,24 +62,12 @@ class JobTable:
         """Return one line a job."""
         from rich.text import Text
 
-        from ingestctl import render
-        from ingestctl.text import duration
+        from ingestctl.listing import JobList
 
         if not self.records:
             yield Text("No jobs. `ingestctl ingest PATH --tag TAG` makes one.", style="dim")
             return
-        table = render.table("Job", "Document", "Dataset", "Status", "Stage", "Time", "Queued", right=("Time",))
-        for record in self.records:
-            table.add_row(
-                record.job_id,
-                render.Name(render.name_of(record.source_uri), 48),
-                record.tag,
-                render.outcome_text(record),
-                "" if record.status is JobStatus.COMPLETED else record.stage,
-                duration(record.seconds),
-                Text(render.ago(record.queued_at or record.created_at), style="dim"),
-            )
-        yield table
+        yield JobList(self.records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +92,10 @@ def _details(record: JobDetails) -> Iterable[RenderableType]:
     from rich.text import Text
 
     from ingestctl import render
+    from ingestctl.listing import elapsed, silent
     from ingestctl.text import duration, printable
 
+    quiet = silent(record)
     yield Text.assemble(
         (render.name_of(record.source_uri), "bold"), "  ", (record.status.value, render.STATUS_STYLES[record.status])
     )
@@ -124,7 +114,8 @@ def _details(record: JobDetails) -> Iterable[RenderableType]:
         ("queued", record.queued_at or record.created_at),
         ("started", record.started_at),
         ("finished", record.finished_at),
-        ("time", duration(record.seconds)),
+        ("time", duration(elapsed(record))),
+        ("last progress", f"{duration(quiet)} ago" if quiet is not None else ""),
         ("report", record.report),
     ):
         if value:

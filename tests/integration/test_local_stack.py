@@ -8,6 +8,8 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +94,47 @@ def test_orphans_of_a_killed_supervisor_are_ended_by_the_next_up(stack: Stack) -
     assert result.ended_orphans == 1
     assert not orphan.is_running()
     assert _client(stack).ping()
+
+
+def test_status_tells_of_a_killed_supervisor_and_of_what_outlived_it(stack: Stack) -> None:
+    stack.up()
+    pid = stack.pid("redis")
+    supervisor = psutil.Process(int(stack.paths.supervisor_pid.read_text()))
+    supervisor.kill()
+    psutil.wait_procs([supervisor], timeout=5)
+    [left] = stack.status()
+    assert (left.state, left.pid, left.healthy) == ("unsupervised", pid, True)
+    assert stack.unsupervised == {"redis": pid}
+    told = _make_status(stack)
+    assert told.returncode == 1
+    for text in ("unsupervised", str(pid), "has ended", "nothing restarts", "`make up`"):
+        assert text in told.stdout
+    assert json.loads(_make_status(stack, "--json").stdout)["supervised"] is False
+    assert stack.up().started == ("redis",)
+    assert stack.unsupervised == {}
+    assert [program.state for program in stack.status()] == ["running"]
+    assert _make_status(stack).returncode == 0
+
+
+def test_status_does_not_wait_for_a_supervisor_that_hangs(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("docgraph_local.supervisor._ANSWER_SECONDS", 0.5)
+    stack.up()
+    supervisor = psutil.Process(int(stack.paths.supervisor_pid.read_text()))
+    supervisor.suspend()
+    try:
+        began = time.monotonic()
+        [left] = stack.status()
+        assert time.monotonic() - began < 5
+        assert (left.state, left.healthy) == ("unsupervised", True)
+    finally:
+        supervisor.resume()
+    assert [program.state for program in stack.status()] == ["running"]
+
+
+def _make_status(stack: Stack, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "docgraph_local", "status", *options]
+    environment = {**os.environ, **stack.env(), "DOCGRAPH_HOME": str(stack.paths.home)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_down_ends_orphans_too(stack: Stack) -> None:

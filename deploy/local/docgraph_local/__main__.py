@@ -112,16 +112,24 @@ def down() -> None:
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Show service, state, pid, uptime, address and health; exit code 1 unless all of it is healthy."""
+    """Show service, state, pid, uptime, address and health; exit code 1 unless all of it is supervised and healthy."""
     stack = Stack()
     programs = stack.status()
-    healthy = bool(programs) and all(program.healthy for program in programs)
+    left = [program for program in programs if program.state == "unsupervised"]
+    healthy = bool(programs) and not left and all(program.healthy for program in programs)
     if as_json:
-        body = {"home": str(stack.paths.home), "healthy": healthy, "programs": [asdict(p) for p in programs]}
+        body = {
+            "home": str(stack.paths.home),
+            "healthy": healthy,
+            "supervised": stack.running and not left,
+            "programs": [asdict(p) for p in programs],
+        }
         typer.echo(json.dumps(body, indent=2))
     else:
         _table(programs)
-        if not stack.running:
+        if left:
+            typer.echo(_unsupervised(stack, left))
+        elif not stack.running:
             typer.echo(f"The stack of {stack.paths.home} is not running; `make up` starts it.")
     raise typer.Exit(0 if healthy else 1)
 
@@ -183,12 +191,24 @@ def compose_env() -> None:
 def preflight_command() -> None:
     """Look whether this machine can run the stack; exit code 1 when it can't."""
     stack = Stack()
-    findings = preflight.inspect(stack.deployment(), SERVICES, frozenset(SERVICES) if stack.running else frozenset())
+    # What is left of a killed supervisor holds the ports that `up` will free first.
+    runs = stack.running or bool(stack.unsupervised)
+    findings = preflight.inspect(stack.deployment(), SERVICES, frozenset(SERVICES) if runs else frozenset())
     for finding in findings:
         typer.echo(("error: " if finding.fatal else "note: ") + finding.message)
     fatal = any(finding.fatal for finding in findings)
     typer.echo("The stack can't start here." if fatal else "The stack can start here.")
     raise typer.Exit(1 if fatal else 0)
+
+
+def _unsupervised(stack: Stack, left: list[ProgramStatus]) -> str:
+    ended = "does not answer" if stack.running else "has ended"
+    first = f" First end it: `kill -9 {stack.supervisor_pid}`." if stack.running else ""
+    return (
+        f"The supervisor of {stack.paths.home} {ended}; {len(left)} of its programs run on, and nothing restarts them when they end.\n"
+        f"{first.lstrip()}{' ' if first else ''}`make up` ends them and starts everything again under a new supervisor; data are kept. "
+        "`make down` only ends them."
+    )
 
 
 def _summary(console: Console, deployment: Deployment, services: set[str]) -> None:
@@ -218,7 +238,8 @@ def _table(programs: list[ProgramStatus]) -> None:
     for title in ("service", "state", "pid", "uptime", "address", "health"):
         table.add_column(title, justify="right" if title in {"pid", "uptime"} else "left", no_wrap=True)
     for program in programs:
-        colour = "green" if program.healthy else "red" if program.state == "failed" else "yellow"
+        unkept = program.state == "unsupervised"
+        colour = "red" if program.state == "failed" else "green" if program.healthy and not unkept else "yellow"
         table.add_row(
             program.name,
             f"[{colour}]{program.state}[/]",

@@ -38,6 +38,20 @@ def find(stack_id: str, recorded: Mapping[int, float] | None = None) -> list[psu
     return found
 
 
+def programs(processes: Sequence[psutil.Process]) -> dict[str, psutil.Process]:
+    """Return the process that each program of the stack consists of, by the program's name: of its processes, the first one."""
+    found: dict[str, tuple[float, psutil.Process]] = {}
+    for process in processes:
+        name = _program(process.pid)
+        try:
+            born = process.create_time()
+        except psutil.NoSuchProcess:
+            continue
+        if name and (name not in found or born < found[name][0]):
+            found[name] = (born, process)
+    return {name: process for name, (_, process) in found.items()}
+
+
 def end(processes: Sequence[psutil.Process], patient: Collection[str] = ()) -> int:
     """End processes: asked first (SIGTERM), then forced (SIGKILL); return how many there were.
 

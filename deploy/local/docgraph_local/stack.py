@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -28,7 +29,7 @@ from docgraph_local.programs import SERVICES, STORES, Program, programs, server_
 from docgraph_local.progress import Event, Progress, StackError, silent
 from docgraph_local.startup import Startup
 from docgraph_local.status import ProgramStatus, describe, describe_external
-from docgraph_local.supervisor import Supervisor, write_configuration
+from docgraph_local.supervisor import UNSUPERVISED, ProcessState, Supervisor, SupervisorError, write_configuration
 
 START_SECONDS = 240.0
 _POLL_SECONDS = 0.2
@@ -81,6 +82,18 @@ class Stack:
     def running(self) -> bool:
         """Whether the stack's supervisor lives."""
         return self._supervisor.pid() is not None
+
+    @property
+    def supervisor_pid(self) -> int | None:
+        """The process id of the stack's supervisor, whether or not it answers; None where there is none."""
+        return self._supervisor.pid()
+
+    @property
+    def unsupervised(self) -> dict[str, int]:
+        """The process ids of programs that run while no supervisor answers for them, by name: nothing restarts these."""
+        return (
+            {} if self._known() is not None else {name: state.pid for name, state in self._left().items() if state.pid}
+        )
 
     def deployment(self) -> Deployment:
         """Return the settings as the last `up` decided them (before the first `up`: as it would)."""
@@ -161,9 +174,10 @@ class Stack:
         return removed
 
     def status(self) -> list[ProgramStatus]:
-        """Return the state and health of every program that belongs to the stack."""
+        """Return the state and health of every program that belongs to the stack, whether or not a supervisor still keeps it."""
         deployment = self.deployment()
-        states = self._supervisor.states() if self.running else {}
+        known = self._known()
+        states = self._left() if known is None else known
         described = [p for p in programs(deployment, self._record().get("services", self.only)) if not p.one_shot]
         with ThreadPoolExecutor(max_workers=8) as pool:
             own = list(pool.map(lambda p: describe(p, deployment, states.get(p.name)), described))
@@ -226,6 +240,22 @@ class Stack:
             for service, names in SERVICES.items()
             if any(name in states and states[name].pid is not None for name in names)
         }
+
+    def _known(self) -> dict[str, ProcessState] | None:
+        """What the supervisor knows of each program; None where there is none, or it doesn't answer."""
+        try:
+            return self._supervisor.states() if self.running else None
+        except SupervisorError:
+            return None
+
+    def _left(self) -> dict[str, ProcessState]:
+        """The programs whose processes are found by their mark, as they outlived their supervisor."""
+        found = orphans.programs(orphans.find(self.deployment().secrets.stack_id))
+        states = {}
+        for name, process in found.items():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                states[name] = ProcessState(name, UNSUPERVISED, process.pid, process.create_time(), None, "")
+        return states
 
     def _end_orphans(self, deployment: Deployment, say: Progress) -> int:
         recorded = {int(pid): float(born) for pid, born in self._record().get("processes", {}).items()}

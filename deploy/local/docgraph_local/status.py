@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from docgraph_local import readiness
 from docgraph_local.deployment import Deployment
 from docgraph_local.programs import Program
-from docgraph_local.supervisor import FAILED, ProcessState
+from docgraph_local.supervisor import FAILED, UNSUPERVISED, ProcessState
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramStatus:
-    """One line of `make status`; `state` is running, starting, stopped, failed or external."""
+    """One line of `make status`; `state` is running, starting, stopped, failed, unsupervised or external."""
 
     name: str
     service: str
@@ -26,13 +26,15 @@ class ProgramStatus:
 
 
 def describe(program: Program, deployment: Deployment, state: ProcessState | None) -> ProgramStatus:
-    """Return the state of a program that the supervisor keeps; `state` is None where it knows none."""
+    """Return the state of a program that the supervisor keeps, or that outlived it; `state` is None where there is no process."""
     address = _addresses(deployment).get(program.name, "")
     if state is None or state.pid is None:
         word = "failed" if state is not None and state.state in FAILED else "stopped"
         return ProgramStatus(program.name, program.service, word, None, None, address, False, "")
     reason = readiness.check(program.name, deployment, state.started_at)
     word = "running" if reason is None or state.state == "RUNNING" else "starting"
+    if state.state == UNSUPERVISED:
+        word = "unsupervised"
     uptime = time.time() - state.started_at if state.started_at else None
     return ProgramStatus(program.name, program.service, word, state.pid, uptime, address, reason is None, reason or "")
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 import xmlrpc.client
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +29,11 @@ from docgraph_local.programs import Program
 _LAUNCHER = Path(__file__).with_name("launch.py")
 #: States of a program that supervisord has given up.
 FAILED = frozenset({"FATAL", "UNKNOWN"})
+#: State of a process that no supervisor keeps: a word of ours beside supervisord's.
+UNSUPERVISED = "UNSUPERVISED"
 _NO_SUCH_PROGRAM, _ALREADY_STARTED, _NOT_RUNNING = 10, 60, 70
+#: Seconds within which a supervisor that lives says what it knows; one that is stopped never does.
+_ANSWER_SECONDS = 5.0
 
 
 class SupervisorError(InfrastructureError):
@@ -97,7 +102,7 @@ class Supervisor:
 
     def states(self) -> dict[str, ProcessState]:
         """Return what is known of every program, by name."""
-        infos = cast("list[dict[str, Any]]", self._call("supervisor.getAllProcessInfo"))
+        infos = cast("list[dict[str, Any]]", self._call("supervisor.getAllProcessInfo", seconds=_ANSWER_SECONDS))
         return {
             info["name"]: ProcessState(
                 name=info["name"],
@@ -152,14 +157,16 @@ class Supervisor:
 
     def _answers(self) -> bool:
         try:
-            self._call("supervisor.getState")
+            self._call("supervisor.getState", seconds=_ANSWER_SECONDS)
         except SupervisorError:
             return False
         return True
 
-    def _call(self, method: str, *arguments: object, tolerate: int | Sequence[int] = ()) -> object:
+    def _call(
+        self, method: str, *arguments: object, tolerate: int | Sequence[int] = (), seconds: float | None = None
+    ) -> object:
         tolerated = (tolerate,) if isinstance(tolerate, int) else tuple(tolerate)
-        transport = SupervisorTransport(None, None, f"unix://{self._paths.socket}")
+        transport = _Transport(self._paths.socket, seconds)
         proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
         try:
             return getattr(proxy, method)(*arguments)
@@ -170,10 +177,27 @@ class Supervisor:
         except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
             raise SupervisorError(
                 f"supervisord does not answer at {self._paths.socket} ({error}); "
-                f"its log is {self._paths.log('supervisord')}, `make up` starts it again."
+                f"its log is {self._paths.log('supervisord')}. Where it lives and hangs, end it "
+                f"(`kill -9 {self.pid() or 'PID'}`); `make up` starts it again."
             ) from error
         finally:
             transport.close()
+
+
+class _Transport(SupervisorTransport):  # type: ignore[misc]
+    """supervisord's own transport, with a limit to how long an answer is waited for."""
+
+    def __init__(self, path: Path, seconds: float | None) -> None:
+        super().__init__(None, None, f"unix://{path}")
+        self._path, self._seconds = path, seconds
+        self._get_connection = self._connect
+
+    def _connect(self) -> HTTPConnection:
+        connection = HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(self._seconds)
+        connection.sock.connect(str(self._path))
+        return connection
 
 
 def write_configuration(paths: Paths, programs: Sequence[Program]) -> bool:

@@ -47,7 +47,7 @@ walls: setup ## Lint, format, types and import contracts
 	@.venv/bin/lint-imports
 
 check: walls ## The walls and the unit tests; run it before each commit
-	@$(PYTHON_IN_VENV) -m pytest -q -n 2 tests/unit
+	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist worksteal tests/unit
 
 test: test-phase-6 ## Run every test on the real engines
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from docgraph.domain.documents import Committed
@@ -210,6 +211,7 @@ def _swept(state: State, version: str, actor: Actor, owner: str, target: int) ->
     return state._replace(new=points) if version == NEW else state._replace(old=points)
 
 
+@cache
 def _ids(mask: int) -> tuple[str, ...]:
     return tuple(str(section) for section in range(SECTIONS) if mask >> section & 1)
 
@@ -218,6 +220,7 @@ def _owner(number: int, actor: Actor) -> str:
     return f"{number}:{actor.fence}"
 
 
+@cache
 def _committed(doc: Doc) -> Committed:
     return Committed("d", _ids(doc.generation), doc.fence, doc.owner)
 

@@ -32,10 +32,11 @@ TASKS = {
     "6.3": "Command line and progress",
     "6.4": "Post-ingest verification and reports",
 }
-#: Unit tests share nothing, so two go at once; the others share one stack, and what some of them measure is time.
+#: Unit tests and model checks share nothing, so two go at once; the others share one stack, and what some of them measure is time.
 PARTS: Mapping[str, Sequence[str]] = {
-    "unit": ("-n", "2", "tests/unit"),
-    "engines": tuple(f"tests/{name}" for name in LAYERS if name != "unit"),
+    "unit": ("-n", "2", "--dist", "worksteal", "tests/unit"),
+    "proofs": ("-n", "2", "--dist", "worksteal", "tests/proofs"),
+    "engines": tuple(f"tests/{name}" for name in LAYERS if name not in {"unit", "proofs"}),
 }
 #: Where the tests keep the ingest reports of their stack: relative to the repository, and the variable that tells them.
 EVIDENCE = "reports/phase-6/ingest"

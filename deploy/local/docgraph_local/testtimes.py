@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: The folders of `tests/` that a run takes in, from what needs nothing to what needs the whole stack.
-LAYERS = ("unit", "contract", "dags", "integration", "e2e", "chaos")
+LAYERS = ("unit", "proofs", "contract", "dags", "integration", "e2e", "chaos")
 #: How many of the slowest tests are named.
 SLOWEST = 10
 

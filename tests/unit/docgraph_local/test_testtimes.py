@@ -38,7 +38,7 @@ def test_each_layer_has_its_tests_and_their_time(tmp_path: Path) -> None:
     assert found["unit"] == Layer("unit", tests=2, passed=1, seconds=0.75)
     assert found["e2e"] == Layer("e2e", tests=1, passed=0, seconds=3.0)
     assert found["dags"] == Layer("dags", tests=0, passed=0, seconds=0.0)
-    assert times.without_a_pass == ("contract", "dags", "integration", "e2e")
+    assert times.without_a_pass == ("proofs", "contract", "dags", "integration", "e2e")
 
 
 def test_the_slowest_tests_are_named_slowest_first(tmp_path: Path) -> None:

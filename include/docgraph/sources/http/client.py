@@ -6,6 +6,7 @@ import base64
 import email.utils
 import hashlib
 import logging
+import os
 import ssl
 import tempfile
 import threading
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import IO
 
@@ -142,6 +144,12 @@ class Pace:
         return 0.0
 
 
+@cache
+def _authorities(own: tuple[str | None, ...]) -> ssl.SSLContext:
+    # Reading the list of authorities takes fifty milliseconds of processor time, and sources are looked at often.
+    return httpx.create_ssl_context()
+
+
 class Web:
     """Asks web servers for one source; connections to a host are used again."""
 
@@ -173,7 +181,7 @@ class Web:
         self._agent = f"{PRODUCT}/{version('docgraph')}{about}"
         self._deadline = Deadline()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=_authorities(tuple(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")))),
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=3.0,

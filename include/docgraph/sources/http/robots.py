@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import httpx
 from protego import Protego
 
-from docgraph.sources.http.client import PRODUCT, Pace, Web, WebError
+from docgraph.sources.http.client import PRODUCT, Web, WebError
 from docgraph.sources.http.guard import origin_of, parse_address
+from docgraph.sources.http.pace import Pace
 
 #: A site may change its mind within a day (RFC 9309, 2.4).
 _KEPT_SECONDS = 3600.0

@@ -21,11 +21,12 @@ from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import HttpAccess, Settings
 from docgraph.sources.base import Change, Cursor, Location, Place
 from docgraph.sources.files import UNKNOWN_CONTENT_TYPE
-from docgraph.sources.http.client import Answer, Pace, Web, WebError
+from docgraph.sources.http.client import Answer, Web, WebError
 from docgraph.sources.http.guard import AllowedHost, ForbiddenAddressError, Guard, parse_address
 from docgraph.sources.http.listing import Limits
 from docgraph.sources.http.looks import Contents, Entry, Lists, Scope, uri_of
 from docgraph.sources.http.options import HttpOptions
+from docgraph.sources.http.pace import Pace
 from docgraph.sources.http.robots import Robots
 from docgraph.sources.http.together import in_order
 from docgraph.sources.http.versions import Version, is_coarse, own_version

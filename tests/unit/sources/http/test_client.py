@@ -15,8 +15,9 @@ import pytest
 
 from docgraph.domain.errors import DocumentTooLargeError
 from docgraph.settings import HttpAccess
-from docgraph.sources.http.client import Pace, Validators, Web, WebError
+from docgraph.sources.http.client import Validators, Web, WebError
 from docgraph.sources.http.guard import AllowedHost, ForbiddenAddressError, Guard
+from docgraph.sources.http.pace import Pace
 from docgraph.sources.http.robots import Robots
 from support.unit.certificates import certificate_for
 from support.unit.web_site import Site, web_site

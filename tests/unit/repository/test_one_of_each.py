@@ -19,7 +19,7 @@ WAITING = {
     "include/docgraph/integrity/compare.py": "until what was read stands still",
     "include/docgraph/airflow/triggers.py": "until a source has something",
     "include/docgraph/sources/folder.py": "until what nobody looked at before stood still",
-    "include/docgraph/sources/http/client.py": "until a web server may be asked again",
+    "include/docgraph/sources/http/pace.py": "until a web server may be asked again",
     "cli/ingestctl/watch.py": "until a report is written",
     "cli/ingestctl/operations.py": "until a service that is followed is back",
     "cli/ingestctl/commands/reembed.py": "until a move has ended",

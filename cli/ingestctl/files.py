@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from docgraph.domain.addresses import Address, AddressError
 from docgraph.domain.content_types import CONTENT_TYPES
-from docgraph.domain.identity import canonical_source_uri, uri_for_path
+from docgraph.domain.identity import uri_for_path
 from ingestctl.errors import CommandError
 from ingestctl.text import printable
 
@@ -73,7 +74,11 @@ def select(arguments: Sequence[str], base: Path, *, delete: bool = False) -> Sel
     rejected: list[Rejected] = []
     for argument in arguments:
         if delete and _ADDRESS.match(argument):
-            uri = canonical_source_uri(argument)
+            try:
+                uri = Address.of(argument).uri
+            except AddressError as error:
+                rejected.append(rejection(argument, FileError(str(error), code="bad_address")))
+                continue
             documents.setdefault(uri, LocalDocument(Path(argument), argument, uri, ""))
             continue
         try:

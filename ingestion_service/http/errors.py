@@ -19,6 +19,7 @@ from docgraph.domain.errors import (
     InfrastructureError,
     JobNotFoundError,
     ReadConflictError,
+    StateUnreadableError,
 )
 from docgraph.readiness.report import ReportNotFoundError
 from docgraph.retrieval import QueryError, UnknownDatasetError
@@ -40,6 +41,7 @@ _STATUS: tuple[tuple[type[DocgraphError], int, str], ...] = (
     (DocumentError, 422, ""),
     (ReadConflictError, 503, "read_conflict"),
     (InfrastructureError, 503, "store_unavailable"),
+    (StateUnreadableError, 409, "state_unreadable"),
     (ConfigurationError, 500, "configuration"),
 )
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from docgraph.domain.errors import DocumentError, IllegalTransitionError
+from docgraph.domain.errors import DocgraphError, DocumentError, IllegalTransitionError, StateUnreadableError
 from docgraph.domain.identity import document_id
 from docgraph.domain.jobs import JobState, JobStatus, Operation
 from docgraph.ingest import intake
@@ -22,6 +22,7 @@ from docgraph.ingest.intake import NewJob
 from docgraph.ingest.launcher import INGEST_DAG, RunLauncher
 from docgraph.runtime.connections import Runtime
 from docgraph.state import StreamEntry
+from docgraph.state.jobs import FOREIGN_FIELD_LIMIT
 from ingestion_service.metrics import ServiceMetrics
 
 #: Entries looked at in one round; older ones first.
@@ -113,6 +114,10 @@ class Dispatcher:
                 intake.check(self._runtime, new)
             except DocumentError as error:
                 self._reject(entry, error.code, str(error))
+            except DocgraphError:
+                raise
+            except Exception as error:  # noqa: BLE001 - it is set aside with its trace; the entries beside it go on
+                self._reject_unexpected(entry, error)
             else:
                 usable.append((entry, new))
         versions = intake.committed_versions(self._runtime, [document_id(new.tag, new.source_uri) for _, new in usable])
@@ -126,9 +131,25 @@ class Dispatcher:
                 admitted.append(self._runtime.state.jobs.admit(entry.entry_id, job, version).job_id)
             except IllegalTransitionError as error:
                 self._reject(entry, "job_id_in_use", str(error))
+            except StateUnreadableError as error:
+                self._reject(entry, "state_unreadable", str(error))
+            except DocgraphError:
+                raise
+            except Exception as error:  # noqa: BLE001 - it is set aside with its trace; the entries beside it go on
+                self._reject_unexpected(entry, error)
             else:
                 self._metrics.foreign_entries.labels("admitted").inc()
         return admitted
+
+    def _reject_unexpected(self, entry: StreamEntry, error: Exception) -> None:
+        """Set an entry aside that no check foresaw, with its trace in the log: the entries beside it go on."""
+        _log.error("Entry %s of ingest:jobs can't be read:", entry.entry_id, exc_info=error)
+        self._reject(
+            entry,
+            "unexpected",
+            f"The entry can't be taken in: {type(error).__name__}: {error}. This is a fault of docgraph: report it with the entry "
+            "and the service's log.",
+        )
 
     def _reject(self, entry: StreamEntry, code: str, message: str) -> None:
         job_id = self._runtime.state.jobs.reject(entry.entry_id, entry.fields, code, message)
@@ -145,6 +166,11 @@ def read_entry(fields: dict[str, str]) -> NewJob:
     for name in ("job_id", "source_uri", "tag"):
         if not fields.get(name):
             raise DocumentError(f"The entry has no field {name!r}; see docs/reference/redis-contracts.md.")
+    for name in ("job_id", "checksum", "content_type", "created_at"):
+        if len(fields.get(name, "")) > FOREIGN_FIELD_LIMIT:
+            raise DocumentError(
+                f"{name} has {len(fields[name]):,} characters, and {FOREIGN_FIELD_LIMIT:,} is the limit; send what the field is for."
+            )
     try:
         uuid.UUID(fields["job_id"])
     except ValueError as error:

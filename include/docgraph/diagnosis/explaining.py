@@ -14,8 +14,9 @@ from docgraph.diagnosis.finding import fulltext, readiness, search
 from docgraph.diagnosis.folder import source, source_at
 from docgraph.diagnosis.jobs import REJECTED_LOOKED_AT, queue, rejected, stages
 from docgraph.diagnosis.stores import commit, embedding, graph, vectors
+from docgraph.domain.addresses import Address, AddressError
 from docgraph.domain.errors import DocgraphError, StoreUnavailableError
-from docgraph.domain.identity import canonical_source_uri, document_id, is_tag
+from docgraph.domain.identity import document_id, is_tag
 from docgraph.ingest.airflow_api import AirflowApi
 from docgraph.retrieval import QueryError
 from docgraph.runtime.connections import Runtime
@@ -38,16 +39,16 @@ def explain(
     `airflow` lets it say why a queued or running job does not move.
 
     Raises:
-        QueryError: no address is given, one has no scheme, or the tag can't be one.
+        QueryError: no address is given, one can't be one, or the tag can't be one.
     """
-    for address in addresses:
-        if ":" not in address:
-            raise QueryError(f"{address!r} is not a valid address; give one with a scheme, such as upload:///guide.md.")
-    if not addresses:
+    try:
+        uris = list(dict.fromkeys(Address.of(address).uri for address in addresses))
+    except AddressError as error:
+        raise QueryError(str(error)) from error
+    if not uris:
         raise QueryError("No address is given; name one, such as uri=upload:///guide.md.")
     if tag is not None and not is_tag(tag):
         raise QueryError(f"{tag!r} is not a valid tag: 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit.")
-    uris = list(dict.fromkeys(canonical_source_uri(address) for address in addresses))
     try:
         candidates = [(each, uri) for uri in uris for each in ([tag] if tag else _tags_for(runtime, uri))]
         chosen = next((pair for pair in candidates if _is_known(runtime, *pair)), candidates[0])

@@ -110,6 +110,10 @@ class ConfigurationError(DocgraphError):
     """The configuration can't be used as it is; the message names the file and the key."""
 
 
+class StateUnreadableError(ConfigurationError):
+    """A key in Redis does not hold what docgraph keeps there; remove it, or upgrade this process where a newer docgraph wrote it."""
+
+
 class JobNotFoundError(DocgraphError):
     """No job has this id; `ingestctl status` lists the jobs."""
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from docgraph.domain.addresses import Address, is_address
 from docgraph.domain.errors import DocumentError, SnapshotMissingError, StoreUnavailableError
 from docgraph.domain.identity import canonical_source_uri, document_id, is_tag
 from docgraph.domain.jobs import Job, Operation, new_job_id, now
@@ -40,10 +41,7 @@ def check(runtime: Runtime, new: NewJob) -> None:
         raise DocumentError(
             f"{new.tag!r} can't name a dataset; use 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit."
         )
-    if ":" not in new.source_uri:
-        raise DocumentError(
-            f"{new.source_uri!r} is not a valid address; give one with a scheme, such as upload:///guide.md."
-        )
+    Address.of(new.source_uri)
     if new.op is Operation.UPSERT and not runtime.snapshots.exists(new.checksum):
         raise SnapshotMissingError(
             f"{new.source_uri}: no bytes with SHA-256 {new.checksum!r} are in the snapshot store; "
@@ -87,7 +85,8 @@ def as_job(new: NewJob) -> Job:
     """Give a request its id and time."""
     return Job(
         job_id=new_job_id(),
-        source_uri=canonical_source_uri(new.source_uri),
+        # What is no address has no canonical spelling; a request for it is only ever refused.
+        source_uri=canonical_source_uri(new.source_uri) if is_address(new.source_uri) else new.source_uri,
         content_type=new.content_type,
         checksum=new.checksum,
         tag=new.tag,

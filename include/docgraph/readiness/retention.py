@@ -53,6 +53,7 @@ def remove_expired(runtime: Runtime) -> Removed:
     """
     limits = runtime.config.retention
     jobs = runtime.state.jobs.purge(limits.final_jobs_days * _DAY)
+    runtime.state.quarantine.purge(limits.final_jobs_days * _DAY)
     in_use = {
         checkpoint.artifact
         for state in _jobs(runtime, _LIVE)

@@ -8,6 +8,7 @@ from docgraph.state.gate import Gate, GateState
 from docgraph.state.jobs import Jobs
 from docgraph.state.lease import Lease
 from docgraph.state.operations import OperationEvent, OperationKind, Operations, OperationState, OperationStatus
+from docgraph.state.quarantine import Door, Quarantine, SetAside
 from docgraph.state.readiness import Readiness
 from docgraph.state.records import Checkpoint, Enqueued, StreamEntry
 from docgraph.state.reembeddings import Reembeddings
@@ -19,6 +20,7 @@ __all__ = [
     "Checkpoint",
     "Cursors",
     "Decision",
+    "Door",
     "Enqueued",
     "Events",
     "Gate",
@@ -30,8 +32,10 @@ __all__ = [
     "OperationState",
     "OperationStatus",
     "Operations",
+    "Quarantine",
     "Readiness",
     "Reembeddings",
+    "SetAside",
     "Settled",
     "State",
     "StreamEntry",
@@ -54,6 +58,7 @@ class State:
         self.operations = Operations(server)
         self.cursors = Cursors(server)
         self.withheld = Withholdings(server)
+        self.quarantine = Quarantine(server)
 
     @classmethod
     def connect(cls, redis_url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS) -> State:

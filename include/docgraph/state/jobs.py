@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from docgraph.domain.addresses import LONGEST_ADDRESS, is_address
 from docgraph.domain.errors import IllegalTransitionError, JobNotFoundError
 from docgraph.domain.identity import document_id, is_tag
 from docgraph.domain.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation, Outcome, new_job_id, now
@@ -92,12 +93,12 @@ class Jobs(JobQueries):
     def reject(self, entry_id: str, fields: Mapping[str, str], code: str, message: str) -> str:
         """Remove a foreign entry that can't be taken in and leave a failed job that says why; return the job's id.
 
-        The job has the id that the entry names, or a new one where that is missing or in use. Empty where the entry was
-        gone already.
+        The job has the id that the entry names, or a new one where that is missing or in use. Where the entry names no document,
+        so that the job can't be resumed, the entry itself is set aside as it was. Empty where the entry was gone already.
         """
         known = {name: str(value)[:FOREIGN_FIELD_LIMIT] for name, value in fields.items()}
-        tag, source_uri = known.get("tag", ""), known.get("source_uri", "")
-        usable = is_tag(tag) and bool(source_uri)
+        tag, source_uri = known.get("tag", ""), str(fields.get("source_uri", ""))[:LONGEST_ADDRESS]
+        usable = is_tag(tag) and is_address(str(fields.get("source_uri", "")))
         operation = known.get("op", "")
         arguments: tuple[Argument, ...] = (
             now(),
@@ -113,6 +114,7 @@ class Jobs(JobQueries):
             operation if operation in set(Operation) else Operation.UPSERT.value,
             code,
             message[:MESSAGE_LIMIT],
+            "" if usable else f"stream-{entry_id}",
         )
         return str(self._server.script("reject", [], arguments))
 

@@ -28,6 +28,7 @@ RUN_PREFIX = "ingest:run:"
 LEASE_PREFIX = "ingest:lease:"
 CURSOR_PREFIX = "ingest:cursor:"
 WITHHELD_PREFIX = "ingest:withheld:"
+QUARANTINE_PREFIX = "ingest:quarantine:"
 
 #: Sorted sets of job ids, scored by the microsecond at which the job was first enqueued.
 INDEX_ALL = "ingest:index:jobs"
@@ -41,6 +42,11 @@ INDEX_READY = "ingest:index:ready"
 #: Set of the sources of which deletions are withheld.
 INDEX_WITHHELD = "ingest:index:withheld"
 
+#: Sorted set of what was set aside, scored by the microsecond at which it was.
+INDEX_QUARANTINE = "ingest:index:quarantine"
+
+#: Field prefix of what an entry held that was set aside.
+ENTRY_FIELD_PREFIX = "field:"
 #: Field prefix of a job's counts in its state hash.
 COUNT_FIELD_PREFIX = "count:"
 
@@ -105,6 +111,11 @@ def withheld(source: str) -> str:
     return WITHHELD_PREFIX + source
 
 
+def quarantine(entry: str) -> str:
+    """Return the key of something that was set aside."""
+    return QUARANTINE_PREFIX + entry
+
+
 def index(tag: str | None = None, status: JobStatus | None = None) -> str:
     """Return the key of the sorted set that answers a question for jobs by tag, by status, by both or by neither."""
     if tag is not None and status is not None:
@@ -132,6 +143,9 @@ def lua_constants(**extra: str | int) -> str:
         "INDEX_STATUS": INDEX_STATUS_PREFIX,
         "INDEX_TAG_STATUS": INDEX_TAG_STATUS_PREFIX,
         "INDEX_FINISHED": INDEX_FINISHED,
+        "INDEX_QUARANTINE": INDEX_QUARANTINE,
+        "QUARANTINE": QUARANTINE_PREFIX,
+        "FIELD": ENTRY_FIELD_PREFIX,
         "COUNT": COUNT_FIELD_PREFIX,
         **extra,
     }

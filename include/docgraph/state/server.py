@@ -23,7 +23,7 @@ from redis.backoff import EqualJitterBackoff, NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
-from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
+from docgraph.domain.errors import ConfigurationError, StateUnreadableError, StoreUnavailableError
 from docgraph.state import keys
 
 #: At most this many events of a job are kept (approximately, at least).
@@ -107,6 +107,24 @@ class Server:
                 pipeline.execute_command(*command)
             return list(pipeline.execute())
 
+    def call_each(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+        """Send commands as `call_many` does; a key of another type gives a `StateUnreadableError` in the place of its answer."""
+        if not commands:
+            return []
+        with self.explaining(), self._client.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            answers = list(pipeline.execute(raise_on_error=False))
+            for number, answer in enumerate(answers):
+                if not isinstance(answer, redis.exceptions.RedisError):
+                    continue
+                if "WRONGTYPE" not in str(answer):
+                    raise answer
+                answers[number] = StateUnreadableError(
+                    f"{commands[number][1]} is of another type than docgraph keeps there"
+                )
+        return answers
+
     def transaction(self, commands: Sequence[Sequence[Argument]]) -> None:
         """Send commands that take effect together (MULTI … EXEC)."""
         with self.explaining(), self._client.pipeline(transaction=True) as pipeline:
@@ -186,6 +204,11 @@ class Server:
         try:
             yield
         except redis.exceptions.RedisError as error:
+            if "WRONGTYPE" in str(error):
+                raise StateUnreadableError(
+                    f"A key in Redis at {self.address} is of another type than docgraph keeps there: {error}. "
+                    "Find which in `ingestctl quarantine list`, and remove it there."
+                ) from error
             raise StoreUnavailableError(self._message(error)) from error
 
     def _message(self, error: redis.exceptions.RedisError) -> str:

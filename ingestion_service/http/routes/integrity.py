@@ -13,8 +13,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from docgraph.api.errors import Error
 from docgraph.api.integrity import Operation, Repair, RepairRequest, Verification, VerifyRequest
+from docgraph.domain.addresses import Address, AddressError
 from docgraph.domain.errors import StoreUnavailableError
-from docgraph.domain.identity import canonical_source_uri
 from docgraph.domain.jobs import now
 from docgraph.readiness import audit as auditing
 from docgraph.readiness.operations import Target
@@ -178,9 +178,10 @@ def _targets(service: Service, body: RepairRequest) -> list[Target]:
 
 def _documents_at(graph: GraphStore, address: str, tag: str | None) -> list[dict[str, str]]:
     try:
-        rows = graph.documents_at(canonical_source_uri(address), tag)
-    except ValueError as error:
-        raise ApiError(422, "bad_address", f"{address!r} is not a valid address: {error}.", "") from error
+        uri = Address.of(address).uri
+    except AddressError as error:
+        raise ApiError(422, "bad_address", str(error), "") from error
+    rows = graph.documents_at(uri, tag)
     if not rows:
         where = f"the dataset {tag!r} has" if tag else "any dataset has"
         raise ApiError(

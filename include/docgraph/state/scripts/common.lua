@@ -22,9 +22,16 @@ local function next_order()
   return whole(math.max(clock(), (tonumber(last[2]) or 0) + 1))
 end
 
--- Values of the named fields, '' where there is none.
+-- Values of the named fields, '' where there is none. A key of another type has none: one key that another program has
+-- written over must not stop a script that is there for many.
 local function fields(key, ...)
-  local values = redis.call('HMGET', key, ...)
+  local values = redis.pcall('HMGET', key, ...)
+  if values.err then
+    values = {}
+    for i = 1, select('#', ...) do
+      values[i] = ''
+    end
+  end
   for i = 1, #values do
     values[i] = values[i] or ''
   end
@@ -94,6 +101,17 @@ local function leave_run(job_id)
     redis.call('SREM', RUN .. run_id, job_id)
     redis.call('HSET', STATE .. job_id, 'run_id', '')
   end
+end
+
+local function remove_job(job_id)
+  local tag, status = fields(STATE .. job_id, 'tag', 'status')
+  leave_run(job_id)
+  redis.call('DEL', STATE .. job_id, CHECKPOINT .. job_id, EVENTS .. job_id)
+  redis.call('ZREM', INDEX_ALL, job_id)
+  redis.call('ZREM', INDEX_TAG .. tag, job_id)
+  redis.call('ZREM', INDEX_STATUS .. status, job_id)
+  redis.call('ZREM', INDEX_TAG_STATUS .. tag .. ':' .. status, job_id)
+  redis.call('ZREM', INDEX_FINISHED, job_id)
 end
 
 -- Ends a job without success.

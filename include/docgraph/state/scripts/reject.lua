@@ -1,6 +1,6 @@
 -- KEYS: none that are known beforehand.
 -- ARGV: at, entry, wished job id, job id to take where that one is in use, document_id, source_uri, content_type,
---       checksum, tag, created_at, op, code, message.
+--       checksum, tag, created_at, op, code, message, id under which the entry is set aside ('' where its job can be resumed).
 -- Returns the id of the failed job; '' where the entry is gone and nothing was done.
 local at, entry, code, message = ARGV[1], ARGV[2], ARGV[12], ARGV[13]
 
@@ -9,7 +9,8 @@ for i = 3, 4 do
     return ARGV[i]
   end
 end
-if #redis.call('XRANGE', JOBS, entry, entry) == 0 then
+local found = redis.call('XRANGE', JOBS, entry, entry)
+if #found == 0 then
   return ''
 end
 redis.pcall('XACK', JOBS, CONSUMER_GROUP, entry)
@@ -26,4 +27,13 @@ redis.call('HSET', STATE .. job_id, 'v', SCHEMA_VERSION, 'job_id', job_id, 'sour
 redis.call('ZADD', INDEX_ALL, order, job_id)
 redis.call('ZADD', INDEX_TAG .. ARGV[9], order, job_id)
 stop(job_id, '', 'failed', at, code, message)
+if ARGV[14] ~= '' then
+  local kept = QUARANTINE .. ARGV[14]
+  redis.call('HSET', kept, 'v', SCHEMA_VERSION, 'id', ARGV[14], 'door', 'stream', 'name', JOBS .. ' ' .. entry, 'code', code,
+    'reason', message, 'at', at, 'job_id', job_id)
+  for i = 1, #found[1][2], 2 do
+    redis.call('HSET', kept, FIELD .. found[1][2][i], found[1][2][i + 1])
+  end
+  redis.call('ZADD', INDEX_QUARANTINE, whole(clock()), ARGV[14])
+end
 return job_id

@@ -1,0 +1,72 @@
+"""What is bad costs its own entry a clear reason and the others nothing, at each of the service's entry points."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable
+
+import httpx
+import pytest
+import redis
+
+from docgraph.state import State
+from support.integration.service_process import http, own_redis_url, sidecar, state
+
+__all__ = ["http", "own_redis_url", "sidecar", "state"]
+
+BAD_ADDRESSES = ("https://[::1", "x:" + "a" * 100_000, "\x00:\x00", "http://ex\u2100ample/", "no scheme")
+
+
+def wait_for(wanted: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not wanted():
+        assert time.monotonic() < deadline, f"not within 30 s: {what}"
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def tag() -> str:
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+def test_bad_entries_of_the_stream_are_set_aside_and_the_good_ones_beside_them_are_taken_in(
+    http: httpx.Client, state: State, own_redis_url: str, tag: str
+) -> None:
+    content = uuid.uuid4().bytes
+    http.post("/v1/snapshots", content=content).raise_for_status()
+    entry = {"source_uri": "upload:///good.md", "tag": tag, "checksum": hashlib.sha256(content).hexdigest()}
+    damaged = {"content_type": "x" * 3_000}, {"created_at": "then"}, {"op": "explode"}, {"job_id": "7"}, {"tag": "\x00"}
+    changes = [*({"source_uri": each} for each in BAD_ADDRESSES), *damaged]
+    good: list[str] = []
+    with redis.Redis.from_url(own_redis_url) as client:
+        for number, change in enumerate(changes):
+            good.append(str(uuid.uuid4()))
+            client.xadd("ingest:jobs", {**entry, "job_id": good[-1], "source_uri": f"upload:///good{number}.md"})
+            client.xadd("ingest:jobs", {**entry, "job_id": str(uuid.uuid4()), **change})
+        wait_for(lambda: len(state.jobs.get_many(good)) == len(good), "the good entries are jobs")
+        wait_for(lambda: client.xlen("ingest:jobs") == len(good), "only the good entries wait")
+    assert {each.status for each in state.jobs.get_many(good)} == {"queued"}
+    failed = [
+        each
+        for each in state.jobs.find(limit=1_000)
+        if each.job.job_id not in good and each.error_code == "document_error"
+    ]
+    assert len(failed) >= len(changes)
+    kept = {each.fields["source_uri"]: each for each in state.quarantine.all()}
+    assert set(BAD_ADDRESSES) <= set(kept)
+    for address in BAD_ADDRESSES:
+        assert "is not a valid address" in kept[address].reason
+
+
+@pytest.mark.parametrize("address", BAD_ADDRESSES)
+def test_a_bad_address_is_the_callers_mistake_everywhere(http: httpx.Client, tag: str, address: str) -> None:
+    sha256 = http.post("/v1/snapshots", content=b"text").json()["sha256"]
+    job = {"source_uri": address, "tag": tag, "checksum": sha256}
+    for body in ({**job, "content_type": "text/markdown"}, job, {**job, "op": "delete"}):
+        assert http.post("/v1/jobs", json={"jobs": [body]}).status_code == 422
+    assert http.get("/v1/jobs", params={"tag": tag}).json()["jobs"] == []
+    if len(address) < 10_000:
+        answer = http.get("/v1/explain", params={"uri": address})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_query")

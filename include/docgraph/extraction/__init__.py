@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from docgraph.domain.computing import uncollected
 from docgraph.domain.documents import Entity, Extraction, Mention, ParsedDocument, Relation
 from docgraph.domain.errors import ConfigurationError, DocumentError
 from docgraph.domain.identity import content_hash, entity_id
@@ -57,6 +58,11 @@ def extract(parsed: ParsedDocument, options: ExtractOptions | None = None) -> Ex
         DocumentError: a rule failed on this document; the message names it.
         ConfigurationError: see `ExtractOptions.selected`.
     """
+    with uncollected():
+        return _extract(parsed, options or ExtractOptions())
+
+
+def _extract(parsed: ParsedDocument, options: ExtractOptions) -> Extraction:
     view = view_of(parsed)
     entities: dict[Named, Entity] = {}
     mentions: dict[tuple[str, str], Mention] = {}
@@ -77,7 +83,7 @@ def extract(parsed: ParsedDocument, options: ExtractOptions | None = None) -> Ex
             mentions[key] = Mention(section, entity(named).entity_id, rule)
         return True
 
-    findings = list(_findings(view, (options or ExtractOptions()).selected(), parsed.source_uri))
+    findings = list(_findings(view, options.selected(), parsed.source_uri))
     # A dotted name looks like a symbol; where the document shows it to be a configuration key, it is one.
     keys = {finding.entity.name for _, finding in findings if finding.entity.kind == CONFIG_KEY}
     for rule, finding in findings:

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from docgraph.extraction.wordlists import words
 
@@ -68,11 +69,16 @@ class CommandLine:
     variables: tuple[str, ...] = ()
 
 
-def command_lines(language: str, text: str) -> Iterator[CommandLine]:
-    """Yield the calls in a block of shell code: behind prompts where there are any, else each line of a script.
+@lru_cache(maxsize=1024)
+def command_lines(language: str, text: str) -> tuple[CommandLine, ...]:
+    """Return the calls in a block of shell code: behind prompts where there are any, else each line of a script.
 
-    In a Dockerfile: the calls of its RUN steps.
+    In a Dockerfile: the calls of its RUN steps. Several rules ask for the same blocks, one rule behind the other.
     """
+    return tuple(_command_lines(language, text))
+
+
+def _command_lines(language: str, text: str) -> Iterator[CommandLine]:
     if language in IMAGE_LANGUAGES:
         for line in _logical_lines(text):
             if step := _IMAGE_STEP.match(line):

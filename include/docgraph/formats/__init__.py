@@ -7,6 +7,7 @@ process.
 
 from __future__ import annotations
 
+from docgraph.domain.computing import uncollected
 from docgraph.domain.content_types import content_type_of
 from docgraph.domain.documents import ParsedDocument
 from docgraph.domain.errors import DocumentTooLargeError
@@ -46,6 +47,7 @@ def parse(
         raise DocumentTooLargeError.of(source_uri, len(data), options.max_bytes)
     data = unpacked(data, source_uri, options.max_bytes)
     found = detect(data, formats(), content_type=content_type, source_uri=source_uri)
-    read = found.format.read(data, Source(source_uri, flavour))
-    origin = Origin(document_id, source_uri, tag, found.format, read.front_matter)
-    return assemble(read.text, read.outline, origin, options, [*filter(None, [found.remark]), *read.warnings])
+    with uncollected():
+        read = found.format.read(data, Source(source_uri, flavour))
+        origin = Origin(document_id, source_uri, tag, found.format, read.front_matter)
+        return assemble(read.text, read.outline, origin, options, [*filter(None, [found.remark]), *read.warnings])

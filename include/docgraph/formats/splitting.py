@@ -28,6 +28,8 @@ _LONG_WORD = 64
 _WORD = re.compile(r"\S+\s*")
 #: A longer unit is cut into words without being measured first.
 _UNMEASURED = 8192
+#: Places whose lowest key is kept.
+_STRIDE = 256
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f\u200c")
 
 
@@ -181,7 +183,7 @@ def _cuts(
 ) -> list[int]:
     """Return the indexes of the units in front of which the text is cut."""
     sums = [0, *accumulate(unit.size for unit in units)]
-    keys = [(unit.rank << 32) | _hash(text, unit) for unit in units]
+    places = _Places([(unit.rank << 32) | _hash(text, unit) for unit in units], sums)
 
     def repeats(index: int) -> int:
         """Return what it costs to repeat a wrapper when the text is cut in front of this unit."""
@@ -205,17 +207,40 @@ def _cuts(
         high = bisect_right(sums, sums[last] - min_part, low, last)
         if low >= high:
             low, high = first + 1, last
-        place = _best(keys, low, high, sums, (sums[first] + sums[last]) / 2)
+        place = places.best(low, high, (sums[first] + sums[last]) / 2)
         found.append(place)
         ranges += [(first, place), (place, last)]
     return sorted(found)
 
 
-def _best(keys: Sequence[int], low: int, high: int, sums: Sequence[int], middle: float) -> int:
-    """Return the place with the lowest key; of equal ones, between which content can't choose, the one nearest to the middle."""
-    lowest = min(keys[low:high])
-    equal = [place for place in range(low, high) if keys[place] == lowest] if keys[low:high].count(lowest) > 1 else []
-    return min(equal, key=lambda place: abs(sums[place] - middle)) if equal else keys.index(lowest, low, high)
+class _Places:
+    """The places at which a text may be cut, asked for the best one of many ranges: each answer costs about a root of their number."""
+
+    def __init__(self, keys: Sequence[int], sums: Sequence[int]) -> None:
+        """`keys` say how good each place is (the lower, the better), `sums` what stands in front of it."""
+        self._keys = keys
+        self._sums = sums
+        self._lowest = [min(keys[start : start + _STRIDE]) for start in range(0, len(keys), _STRIDE)]
+        self._places: dict[int, list[int]] = {}
+        for place, key in enumerate(keys):
+            self._places.setdefault(key, []).append(place)
+
+    def best(self, low: int, high: int, middle: float) -> int:
+        """Return the place with the lowest key; of equal ones, between which content can't choose, the one nearest to the middle."""
+        equal = self._places[self._least(low, high)]
+        first, last = bisect_left(equal, low), bisect_left(equal, high)
+        after = bisect_left(equal, middle, first, last, key=self._sums.__getitem__)
+        near = [equal[index] for index in (after - 1, after) if first <= index < last]
+        nearest = min(near, key=lambda place: abs(self._sums[place] - middle))
+        # Of places between which nothing stands, the first.
+        return equal[bisect_left(equal, self._sums[nearest], first, last, key=self._sums.__getitem__)]
+
+    def _least(self, low: int, high: int) -> int:
+        left, right = -(-low // _STRIDE), high // _STRIDE
+        if left >= right:
+            return min(self._keys[low:high])
+        ends = [*self._keys[low : left * _STRIDE], *self._keys[right * _STRIDE : high]]
+        return min([*self._lowest[left:right], *ends])
 
 
 def _hash(text: str, unit: _Unit) -> int:

@@ -17,7 +17,8 @@ _JSON_OPENAPI = re.compile(rb'"openapi"\s*:\s*"3\.\d')
 _YAML_OPENAPI = re.compile(rb"^openapi\s*:\s*[\"']?3\.\d", re.MULTILINE)
 _JSON_SCHEMA = re.compile(rb'"\$schema"\s*:\s*"https?://json-schema\.org/')
 _YAML_SCHEMA = re.compile(rb"^\$schema\s*:\s*[\"']?https?://json-schema\.org/", re.MULTILINE)
-_FIRST_KEY = re.compile(rb"(?:\s*(?:#[^\n]*|%[^\n]*|---[^\n]*)?\n)*[\"']?[\w$.-]+[\"']?\s*:(?:\s|$)")
+#: White space in front of a comment ends with its line: one that could reach over lines would be tried in every combination.
+_FIRST_KEY = re.compile(rb"(?:[^\S\n]*(?:#[^\n]*|%[^\n]*|---[^\n]*)?\n)*[\"']?[\w$.-]+[\"']?\s*:(?:\s|$)")
 
 
 def _sniff(data: bytes, in_json: re.Pattern[bytes], in_yaml: re.Pattern[bytes]) -> float:

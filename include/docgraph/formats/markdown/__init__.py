@@ -32,4 +32,4 @@ def read(data: bytes, source: Source) -> Read:
     return Read(text, read_markdown(text, front.end, mdx=mdx), front.values, front.warnings)
 
 
-FORMAT = built_in(kind_of("markdown"), 5, sniff_text, read)
+FORMAT = built_in(kind_of("markdown"), 6, sniff_text, read)

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 
+from docgraph.formats.markdown.tables import ROW
 from docgraph.formats.outline import Anatomy, Break, Rank, Wrapper, earliest, trimmed
 from docgraph.formats.sentences import sentence_starts
 
 _QUOTED = re.compile(r"[ \t]*>[> \t]*")
+#: Characters of a header above which no part has room for it, so that no row needs a copy.
+_LONG_HEADER = 10_000
 #: Characters of a row of a table from which on its parts repeat its first cell.
 _WIDE_ROW = 200
 _FIRST_CELL = re.compile(r"[> \t]*\|?(?=[^|\n]{0,100}[^|\s])(?:\\.|[^|\\\n]){1,120}\|")
@@ -35,6 +38,8 @@ def anatomy(text: str, lines: Sequence[int], tokens: Sequence[Token], start: int
         elif token.type == "inline":
             breaks += (Break(offset, Rank.SENTENCE) for offset in sentence_starts(text, begin, stop))
             breaks += (Break(lines[line], Rank.WRAPPED_LINE) for line in range(first + 1, last))
+        elif token.type == ROW:
+            breaks += (Break(offset, Rank.SENTENCE) for offset in sentence_starts(text, begin, stop))
         elif token.type == "table_open":
             breaks += (Break(lines[line], Rank.GROUP) for line in range(first + 3, last))
             table = _table_wrapper(text, lines, token)
@@ -80,6 +85,8 @@ def _fence_wrapper(text: str, lines: Sequence[int], token: Token) -> Wrapper:
 def _row_wrappers(text: str, lines: Sequence[int], token: Token, header: str) -> Iterator[Wrapper]:
     """Yield what parts of a wide row repeat: the header, and the first cell, which says what the row is about."""
     first, last = token.map or (0, 0)
+    if len(header) > _LONG_HEADER:
+        return
     for line in range(first + 2, last):
         begin, end = lines[line], lines[line + 1]
         if end - begin > _WIDE_ROW and (key := _FIRST_CELL.match(text, begin, end)):

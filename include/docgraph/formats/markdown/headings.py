@@ -10,11 +10,10 @@ from markdown_it.token import Token
 _VALUE = r"(?:\"[^\"{}]{0,200}\"|'[^'{}]{0,200}'|[^\s{}\"']{1,200})"
 _ATTRIBUTE = rf"(?:[#.][^\s{{}}]{{1,200}}|[\w:-]{{1,60}}={_VALUE}|data-[\w-]{{1,60}})"
 #: Pandoc's, Python-Markdown's and kramdown's: `{#id .class key="value"}`, in any order.
-_ATTRIBUTES = re.compile(rf"\s*\{{\s*:?\s*({_ATTRIBUTE}(?:\s+{_ATTRIBUTE}){{0,20}})\s*\}}\s*$")
+_ATTRIBUTES = re.compile(rf"\{{\s*(?::\s*)?({_ATTRIBUTE}(?:\s+{_ATTRIBUTE}){{0,20}})\s*\}}\s*$")
 _ID = re.compile(r"(?:^|\s)#([^\s{}]{1,200})")
 #: Docusaurus' `{/* #id */}`, and the bare id of others.
-_COMMENTED_ID = re.compile(r"\s*\{/\*\s*#?([\w-]{1,200})\s*\*/\}\s*$")
-_MDX_COMMENT = re.compile(r"\s*\{/\*.*?\*/\}")
+_COMMENTED_ID = re.compile(r"\{/\*\s*#?([\w-]{1,200})\s*\*/\}\s*$")
 #: A role of MyST; `${HOME}` in code is none.
 ROLE = re.compile(r"(?<![\w$`{])\{[a-z][\w:.+-]{0,60}\}(?=`)")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -27,13 +26,28 @@ def split_attributes(source: str) -> tuple[str, str]:
         found = pattern.search(tail)
         if found:
             given = _ID.search(found.group(1)) if pattern is _ATTRIBUTES else found
-            return source[: len(source) - len(found.group())], given.group(1) if given else ""
+            return source[: len(source) - len(found.group())].rstrip(), given.group(1) if given else ""
     return source, ""
 
 
 def readable(source: str) -> str:
     """Return the inline Markdown of a heading without what has no words: role names, comments of MDX."""
-    return ROLE.sub("", _MDX_COMMENT.sub("", source))
+    return ROLE.sub("", _without_comments(source))
+
+
+def _without_comments(source: str) -> str:
+    """Leave out comments of MDX, each on one line, and the spaces in front of them."""
+    kept: list[str] = []
+    position = 0
+    while (opening := source.find("{/*", position)) >= 0 and (closing := source.find("*/}", opening + 3)) >= 0:
+        line_end = source.find("\n", opening, closing)
+        if line_end >= 0:
+            kept.append(source[position:line_end])
+            position = line_end
+            continue
+        kept.append(source[position:opening].rstrip())
+        position = closing + 3
+    return "".join([*kept, source[position:]]) if position else source
 
 
 def plain(children: Sequence[Token]) -> str:

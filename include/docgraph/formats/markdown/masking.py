@@ -29,6 +29,7 @@ _ADMONITION = re.compile(
     r"^([ \t]*)(===[!+]?|!!!|\?\?\?\+?)(?=[ \t]+[\"\w])[ \t]+([\w-]+(?:[ \t]+[\w-]+)*)?[ \t]*(?:\"([^\"\n]{0,300})\")?[ \t]*$",
     re.MULTILINE,
 )
+_HEADING_SIGN = re.compile(r"[^\S\n]*#")
 _COMMENT_LINE = re.compile(r"^\{/\*", re.MULTILINE)
 _MATH = re.compile(r"^ {0,3}\$\$[ \t]*$", re.MULTILINE)
 _MYST_COMMENT = re.compile(r"^(?:%[^\n]*|\+\+\+(?:[ \t][^\n]*)?)$", re.MULTILINE)
@@ -37,7 +38,7 @@ _COLON_FENCE = re.compile(
     r"^[ \t]*:{3,}(?:[ \t]*(?:\{[\w:-]+\}|[\w-]+))?[ \t]*(\[[^\]\n]{0,300}\]|[^\n{}:]{0,300})?[ \t]*$", re.MULTILINE
 )
 _OPTION = re.compile(r"^[ \t]*:[\w-]{1,60}:(?:[ \t][^\n]*)?$")
-_HUGO_BLOCK = re.compile(r"\{\{[<%]\s*/?\s*(?!(?:rel)?ref\b)[\w./-]+(?:\s[^{}\n]{0,500})?\s*/?[>%]\}\}")
+_HUGO_BLOCK = re.compile(r"\{\{[<%]\s*(?:/\s*)?(?!(?:rel)?ref\b)[\w./-]+(?:\s[^{}\n]{0,500})?\s*/?[>%]\}\}")
 
 
 @dataclass(slots=True)
@@ -98,11 +99,13 @@ def mask(text: str, start: int, *, mdx: bool) -> Masked:
                 blank(left, right)
     if "<!--" in text:
         last_closing = text.rfind("-->")
+        counted, line = 0, 1
         for match in re.finditer(r"^ {0,3}(<)!--", text[start:], re.MULTILINE):
             offset = start + match.start(1)
             if last_closing < offset + 4 and not in_code(offset):
                 characters[offset] = VEIL
-                line = text.count("\n", 0, offset) + 1
+                line += text.count("\n", counted, offset)
+                counted = offset
                 found.warnings.append(f"Line {line}: the comment is never closed, so it is read as text")
     if "$$" in text:
         _veil_mathematics(text, start, characters, in_code)
@@ -152,19 +155,23 @@ def unveiled(masked: str, text: str, offset: int) -> str:
 
 def comment_ranges(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield the ranges of HTML comments that don't stand in code spans; one that is not closed here is text (CommonMark 6.6)."""
+    if text.find("-->", start, end) < 0:
+        return
     runs = [(match.start(), len(match.group())) for match in re.finditer(r"`+", text[start:end])]
     later: dict[int, list[int]] = {}
     for offset, length in reversed(runs):
         later.setdefault(length, []).append(start + offset)
     position = start
+    last_closing = text.rfind("-->", start, end)
     for offset, length in [*((start + offset, length) for offset, length in runs), (end, 0)]:
         if offset < position:
             continue
         while (opening := text.find("<!--", position, offset)) >= 0:
-            closing = text.find("-->", opening + 4, end)
-            if closing < 0:
+            # One that is never closed is not looked for to the end of the text: there may be thousands.
+            if last_closing < opening + 4:
                 position = opening + 4
                 continue
+            closing = text.find("-->", opening + 4, end)
             position = closing + 3
             yield opening, position
         if offset < position or not length:
@@ -248,14 +255,19 @@ def _statement_end(text: str, start: int) -> int:
 
 def _mdx_comments(text: str, start: int) -> Iterator[tuple[int, int]]:
     """Yield the ranges of `{/* … */}` that don't stand in code spans of their line."""
-    position = start
+    # What stands in front of a comment on its line is counted on from the comment before it.
+    position = counted = start
+    ticks, is_heading = 0, bool(_HEADING_SIGN.match(text, start))
     while (opening := text.find("{/*", position)) >= 0:
         closing = text.find("*/}", opening + 3)
         if closing < 0:
             return
         position = closing + 3
-        before = text[text.rfind("\n", 0, opening) + 1 : opening]
-        if before.count("`") % 2 == 0 and not before.lstrip().startswith("#"):
+        if (begin := text.rfind("\n", counted, opening) + 1) > 0:
+            ticks, counted, is_heading = 0, begin, bool(_HEADING_SIGN.match(text, begin))
+        ticks += text.count("`", counted, opening)
+        counted = opening
+        if ticks % 2 == 0 and not is_heading:
             yield opening, position
 
 

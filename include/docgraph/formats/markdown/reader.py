@@ -21,8 +21,10 @@ from docgraph.formats.markdown.embedded_html import embedded_headings, html_anat
 from docgraph.formats.markdown.fences import language_of, options_of
 from docgraph.formats.markdown.footnotes import MARKER, Note, place
 from docgraph.formats.markdown.headings import ROLE, plain, readable, split_attributes
+from docgraph.formats.markdown.interruptions import use_interruptions
 from docgraph.formats.markdown.masking import comment_ranges, is_mkdocs, mask
 from docgraph.formats.markdown.site_links import site_links
+from docgraph.formats.markdown.tables import ROW, cells_of
 from docgraph.formats.outline import (
     Block,
     Drop,
@@ -61,7 +63,9 @@ class _Markdown(MarkdownIt):
 
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
-    return _Markdown("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+    parser = _Markdown("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+    use_interruptions(parser)
+    return parser
 
 
 @lru_cache(maxsize=1)
@@ -215,6 +219,8 @@ class _Reader:
         for inner in tokens:
             if inner.type == "inline":
                 section.links.extend(self._links(inner))
+            elif inner.type == ROW:
+                section.links.extend(self._links_of_row(inner))
             elif inner.type == "html_block":
                 section.links.extend(self._html_links(inner))
             elif inner.type == "fence":
@@ -258,10 +264,28 @@ class _Reader:
             return
         first, last = inline.map or (0, 0)
         start, end = self.lines[first], self.lines[last]
-        if not self._is_readable(source):
-            for match in _PLAIN_LINK.finditer(self.text, start, end):
-                yield FoundLink(match.start(), match.group(2), match.group(1))
-            return
+        if self._is_readable(source):
+            yield from self._links_in(source, start, end)
+        else:
+            yield from self._plain_links(start, end)
+
+    def _links_of_row(self, row: Token) -> Iterator[FoundLink]:
+        """Yield the links of a row of a table, each at its place in the row."""
+        cells = [cell for cell in cells_of(row) if self._is_readable(cell.source)]
+        if len(cells) < len(cells_of(row)):
+            first, last = row.map or (0, 0)
+            yield from self._plain_links(self.lines[first], self.lines[last])
+        # The parser's offsets begin where the front matter ends.
+        offset = self.lines[0]
+        for cell in cells:
+            yield from self._links_in(cell.source, offset + cell.start, offset + cell.end)
+
+    def _plain_links(self, start: int, end: int) -> Iterator[FoundLink]:
+        for match in _PLAIN_LINK.finditer(self.text, start, end):
+            yield FoundLink(match.start(), match.group(2), match.group(1))
+
+    def _links_in(self, source: str, start: int, end: int) -> Iterator[FoundLink]:
+        """Yield the links in inline Markdown that stands in this range of the text."""
         children: list[Token] = []
         _link_parser().inline.parse(source, _link_parser(), self.environment, children)
         position = start

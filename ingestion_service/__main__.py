@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import resource
 import sys
 
 import uvicorn
@@ -15,6 +16,7 @@ import uvicorn
 from docgraph.domain.errors import ConfigurationError
 from docgraph.settings import DEFAULT_PORT_BASE, PORT_OFFSETS
 from ingestion_service.app import create_app
+from ingestion_service.http.connections import PatientProtocol
 
 _GRACE_SECONDS = 5
 
@@ -28,6 +30,9 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # One line a request to a store would bury what is said here.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Each client is an open file, each event stream two; the usual soft limit (1,024) is for programs that call select().
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
         app = create_app()
     except ConfigurationError as error:
@@ -37,6 +42,7 @@ def main() -> int:
         app,
         host=arguments.host,
         port=arguments.port,
+        http=PatientProtocol,
         log_level="info",
         access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,

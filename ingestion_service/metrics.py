@@ -43,6 +43,7 @@ class ServiceMetrics:
             buckets=_SLOW,
             registry=registry,
         )
+        self.streams = Gauge("docgraph_event_streams", "Event streams that are open.", registry=registry)
         self.store_up = Gauge("docgraph_store_up", "1 if the last probe was answered.", ["store"], registry=registry)
         self.store_seconds = Histogram(
             "docgraph_store_probe_seconds", "Seconds that probes took.", ["store"], buckets=_FAST, registry=registry

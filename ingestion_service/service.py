@@ -11,6 +11,7 @@ from docgraph.domain.errors import ConfigurationError
 from docgraph.ingest.airflow_api import AirflowApi
 from docgraph.ingest.launcher import RunLauncher
 from docgraph.settings import Settings
+from ingestion_service.lanes import Lanes, Streams
 from ingestion_service.metrics import ServiceMetrics
 from ingestion_service.runtime import ServiceRuntime
 from ingestion_service.workers.dispatcher import Dispatcher
@@ -44,6 +45,8 @@ class Service:
         self.settings = settings
         self.airflow = AirflowApi(settings.airflow_api_url, settings.airflow_user, settings.airflow_password)
         self.metrics = ServiceMetrics()
+        self.lanes = Lanes()
+        self.streams = Streams(self.metrics.streams)
         self.runtime = ServiceRuntime(settings)
         self.prober = self.runtime.prober
         self.prober.add("airflow", self.airflow.ping)
@@ -80,8 +83,8 @@ class Service:
         self.runtime.close()
 
 
-def service(request: Request) -> Service:
-    """Return the process's service (a FastAPI dependency)."""
+async def service(request: Request) -> Service:
+    """Return the process's service (a FastAPI dependency; a plain function would take a worker thread for each request)."""
     return cast(Service, request.app.state.service)
 
 

@@ -12,13 +12,11 @@ from urllib.parse import urlsplit
 from mcp.server import MCPServer
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from docgraph import __version__
 from docgraph.runtime.web import ApiError
 from docgraph.settings import Settings
-from ingestion_service.http.auth import token_required
 from ingestion_service.mcp.resources import add_resources
 from ingestion_service.mcp.tools import INSTRUCTIONS, add_tools
 from ingestion_service.service import Service
@@ -33,7 +31,6 @@ class McpEndpoint:
     def __init__(self, service: Service) -> None:
         """Prepare the server; nothing is connected before the first call."""
         self._service = service
-        self._check = token_required(service.settings)
         self._manager: StreamableHTTPSessionManager | None = None
 
     @asynccontextmanager
@@ -52,8 +49,7 @@ class McpEndpoint:
                 self._manager = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check the token, then let the SDK answer."""
-        await self._check(Request(scope))
+        """Let the SDK answer; the token was checked on the way here."""
         if self._manager is None:
             raise ApiError(503, "not_running", "The MCP server is starting or ending.", "Try again in a moment.")
         await self._manager.handle_request(scope, receive, send)

@@ -1,13 +1,13 @@
 """The MCP tools: what an agent can ask. Each is thin: it calls the same retrieval as every other adapter.
 
-Tools are plain functions, so the SDK runs them in worker threads: no store call blocks the event loop. What goes wrong is a
+Tools are plain functions that run in worker threads, those of searches: no store call blocks the event loop. What goes wrong is a
 tool error whose text says what to do, so that the model can go on; only a fault of ours is an internal error.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, ParamSpec, TypeVar
 
 from mcp.server import MCPServer
@@ -19,6 +19,7 @@ from docgraph import retrieval
 from docgraph.domain.errors import DocgraphError
 from docgraph.retrieval import UnknownDatasetError, passages
 from ingestion_service.http.routes import datasets as datasets_route
+from ingestion_service.lanes import in_lane
 from ingestion_service.mcp.answers import (
     DatasetsReply,
     NearbyPlace,
@@ -126,11 +127,14 @@ def add_tools(server: MCPServer, service: Service) -> None:
         )
 
 
-def _with_tool_errors(service: Service, function: Callable[P, R]) -> Callable[P, R]:
-    """Turn the errors that docgraph raises on purpose into errors that the model reads."""
+def _with_tool_errors(service: Service, function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+    """Run a tool in the lane of searches, and turn the errors that docgraph raises on purpose into errors that the model reads."""
 
     @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await in_lane(service.lanes.searches, lambda: answered(*args, **kwargs))
+
+    def answered(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except UnknownDatasetError as error:

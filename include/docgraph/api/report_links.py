@@ -21,7 +21,7 @@ def signature(token: str, run_id: str) -> str:
 
 def is_signed(token: str, run_id: str, given: str) -> bool:
     """Whether `given` is the run's signature, compared in constant time."""
-    return bool(token) and hmac.compare_digest(signature(token, run_id), given)
+    return bool(token) and hmac.compare_digest(signature(token, run_id).encode(), given.encode("utf-8", "replace"))
 
 
 def signed_report_url(settings: Settings, run_id: str) -> str:

@@ -5,9 +5,12 @@ An error body is always `{"error": {"code", "message", "hint", …}}`. No route 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -95,57 +98,103 @@ def metrics_response(registry: CollectorRegistry) -> Response:
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class BodyLimit:
-    """ASGI middleware: answers 413 to a request body above `limit` bytes, announced or not; `except_prefix` is let through."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How slowly a request's body may arrive: within `grace` seconds, and one more for each `bytes_per_second` of it.
 
-    def __init__(self, app: ASGIApp, limit: int, except_prefix: str | None = None) -> None:
+    As Apache's mod_reqtimeout has it (`body=20,MinRate=…`). Only the seconds count in which the body is waited for.
+    """
+
+    grace: float
+    bytes_per_second: float
+
+    def remaining(self, received: int, waited: float) -> float:
+        """Return for how many more seconds the next piece may be waited for."""
+        return self.grace + received / self.bytes_per_second - waited
+
+
+class BodyLimit:
+    """ASGI middleware: answers 413 to a request body above `limit` bytes, announced or not, and 408 to one slower than `pace`.
+
+    Paths below `except_prefix` have no limit of bytes here.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, except_prefix: str | None = None, pace: Pace | None = None) -> None:
         """Wrap `app`."""
         self._app = app
         self._limit = limit
         self._except_prefix = except_prefix
+        self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, counting the bytes of its body."""
-        if scope["type"] != "http" or (self._except_prefix and scope["path"].startswith(self._except_prefix)):
+        """Pass the request on, counting the bytes of its body and the seconds in which they arrive."""
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        is_limited = not (self._except_prefix and scope["path"].startswith(self._except_prefix))
         announced = next((value for key, value in scope["headers"] if key == b"content-length"), b"0")
-        if announced.isdigit() and int(announced) > self._limit:
-            await self._refuse(scope, receive, send)
+        if is_limited and announced.isdigit() and int(announced) > self._limit:
+            await self._too_large()(scope, receive, send)
             return
         seen = 0
+        waited = 0.0
+        complete = False
         started = False
+        refusal: Response | None = None
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, waited, complete, refusal
+            if refusal is not None:
+                raise _BodyRefusedError
+            began = time.monotonic()
+            limit = None if self._pace is None or complete else self._pace.remaining(seen, waited)
+            try:
+                async with asyncio.timeout(limit):
+                    message = await receive()
+            except TimeoutError as error:
+                refusal = _too_slow(seen)
+                raise _BodyRefusedError from error
+            waited += time.monotonic() - began
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
-                if seen > self._limit:
-                    raise _BodyTooLargeError
+                complete = not message.get("more_body", False)
+                if is_limited and seen > self._limit:
+                    refusal = self._too_large()
+                    raise _BodyRefusedError
             return message
 
         async def watched(message: Message) -> None:
             nonlocal started
-            started = True
-            await send(message)
+            # What the application makes of a body that was cut off here is not the reason.
+            if refusal is None or started:
+                started = True
+                await send(message)
 
         try:
             await self._app(scope, counted, watched)
-        except _BodyTooLargeError:
+        except _BodyRefusedError:
             if started:
                 raise
-            await self._refuse(scope, receive, send)
+        if refusal is not None and not started:
+            await refusal(scope, receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = error_response(
+    def _too_large(self) -> Response:
+        return error_response(
             413,
             "body_too_large",
             f"The request body is larger than {self._limit} bytes.",
             "Send it in several requests.",
         )
-        await response(scope, receive, send)
 
 
-class _BodyTooLargeError(Exception):
-    """More bytes arrived than the limit allows."""
+def _too_slow(seen: int) -> Response:
+    return error_response(
+        408,
+        "body_too_slow",
+        f"The rest of the request body did not arrive in time, after {seen:,} bytes of it.",
+        "Send it again, over a faster connection or in smaller parts.",
+    )
+
+
+class _BodyRefusedError(Exception):
+    """The body is larger or slower than it may be."""

@@ -33,6 +33,8 @@ EVENTS_TTL_SECONDS = 7 * 24 * 3600
 #: Longest wait of one blocking read, milliseconds; a caller that wants to wait longer asks again.
 MAX_BLOCK_MS = 30_000
 
+#: Connections that a process may have; the library's own limit (100) is below what event streams may need.
+_MOST_CONNECTIONS = 1_000
 _CONNECT_SECONDS = 3.0
 _ANSWER_SECONDS = 15.0
 _PING_SECONDS = 2.0
@@ -63,6 +65,7 @@ class Server:
             "encoding_errors": "replace",
             "socket_connect_timeout": _CONNECT_SECONDS,
             "client_name": "docgraph",
+            "max_connections": _MOST_CONNECTIONS,
         }
         self._common = common
         # At least half of each pause is certain: an outage of two seconds is always waited out.

@@ -6,15 +6,16 @@ Events of several jobs come in one order, by the time Redis gave them and then b
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Header, Query
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 
 from docgraph.api.errors import Error, ErrorAnswer
 from docgraph.api.jobs import MAX_JOBS, Progress
@@ -22,11 +23,11 @@ from docgraph.domain.errors import JobNotFoundError, StoreUnavailableError
 from docgraph.domain.jobs import Event
 from docgraph.runtime.web import ApiError
 from docgraph.state import FROM_START, State
+from ingestion_service.lanes import in_lane
 from ingestion_service.service import Svc
 
 router = APIRouter(tags=["events"])
 
-HEARTBEAT_SECONDS = 15
 #: Milliseconds that one look at Redis waits for news.
 BLOCK_MS = 5_000
 #: Events of one job read at once.
@@ -49,16 +50,17 @@ async def events(
     state = service.runtime.state
     wanted = list(dict.fromkeys(job))
     cursor = cursor_of(last_event_id or after, wanted)
-    known = {each.job.job_id for each in await run_in_threadpool(state.jobs.get_many, wanted)}
+    lane = service.lanes.streams
+    known = {each.job.job_id for each in await in_lane(lane, lambda: state.jobs.get_many(wanted))}
     if missing := [each for each in wanted if each not in known]:
         raise JobNotFoundError(f"No job has the id {missing[0]}; `ingestctl status` lists the jobs.")
-    return EventSourceResponse(_stream(state, cursor), ping=HEARTBEAT_SECONDS, headers={"Cache-Control": "no-store"})
+    return service.streams.response(_stream(state, cursor, lane))
 
 
-async def _stream(state: State, cursor: dict[str, str]) -> AsyncIterator[ServerSentEvent]:
+async def _stream(state: State, cursor: dict[str, str], lane: CapacityLimiter) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="docgraph events", retry=RECONNECT_MS)
     try:
-        async for job_id, entry_id, event in follow(state, cursor):
+        async for job_id, entry_id, event in follow(state, cursor, lane):
             data = json.dumps(Progress.of(job_id, event).as_json(), ensure_ascii=False)
             yield ServerSentEvent(data, event="progress", id=f"{entry_id}/{job_id}")
     except StoreUnavailableError as error:
@@ -69,12 +71,12 @@ async def _stream(state: State, cursor: dict[str, str]) -> AsyncIterator[ServerS
         yield ServerSentEvent("{}", event="end")
 
 
-async def follow(state: State, cursor: dict[str, str]) -> AsyncIterator[tuple[str, str, Event]]:
+async def follow(state: State, cursor: dict[str, str], lane: CapacityLimiter) -> AsyncIterator[tuple[str, str, Event]]:
     """Yield what stands after the cursor (job id → entry id), in order, until all jobs have ended and everything was yielded."""
     cursor = dict(cursor)
     while True:
         # The look at the states comes before the read: what ended a job was written before.
-        states = await run_in_threadpool(state.jobs.get_many, list(cursor))
+        states = await in_lane(lane, functools.partial(state.jobs.get_many, list(cursor)))
         ended = all(each.status.is_final for each in states)
         records = await state.events.async_read(cursor, None if ended else BLOCK_MS, count=PAGE)
         records.sort(key=lambda record: order_of(record[1], record[0]))

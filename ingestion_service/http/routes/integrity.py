@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 
 from docgraph.api.errors import Error
 from docgraph.api.integrity import Operation, Repair, RepairRequest, Verification, VerifyRequest
@@ -22,13 +21,13 @@ from docgraph.retrieval import UnknownDatasetError
 from docgraph.runtime.web import ApiError
 from docgraph.state import FROM_START, OperationKind, OperationState
 from docgraph.stores.graph import GraphStore
+from ingestion_service.lanes import in_lane
 from ingestion_service.operations import OPERATION_STORES, find, start
 from ingestion_service.service import Service, Svc
 
 router = APIRouter(tags=["integrity"])
 #: Documents that are verified at once, in milliseconds each; more are a run.
 DOCUMENTS_AT_ONCE = 20
-HEARTBEAT_SECONDS = 15
 #: Milliseconds that one look at Redis waits for news; after each without any, the run is looked at.
 BLOCK_MS = 3_000
 RECONNECT_MS = 1_000
@@ -66,7 +65,7 @@ async def events(
     service: Svc, run_id: str, after: str | None = None, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
     """Stream what is told of it, after an event if one is named; `event: end` or `event: error` is the last."""
-    await run_in_threadpool(find, service, run_id)
+    await in_lane(service.lanes.streams, lambda: find(service, run_id))
     cursor = last_event_id or after or FROM_START
     if not all(part.isdecimal() for part in cursor.split("-")):
         raise ApiError(
@@ -75,8 +74,7 @@ async def events(
             f"{cursor!r} is not a cursor of this stream.",
             "Send the `id` of the last event, or nothing.",
         )
-    stream = _stream(service, run_id, cursor)
-    return EventSourceResponse(stream, ping=HEARTBEAT_SECONDS, headers={"Cache-Control": "no-store"})
+    return service.streams.response(_stream(service, run_id, cursor))
 
 
 async def _stream(service: Service, run_id: str, cursor: str) -> AsyncIterator[ServerSentEvent]:
@@ -90,7 +88,7 @@ async def _stream(service: Service, run_id: str, cursor: str) -> AsyncIterator[S
                 if each.event in {"end", "error"}:
                     return
             if not told:
-                await run_in_threadpool(find, service, run_id)
+                await in_lane(service.lanes.streams, lambda: find(service, run_id))
     except StoreUnavailableError:
         # The status line is long gone. A stream without an end asks the client to connect again, and then it is told why.
         return

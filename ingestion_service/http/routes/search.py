@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query
 
 from docgraph import retrieval
 from docgraph.api.search import SearchAnswer
+from ingestion_service.lanes import in_lane
 from ingestion_service.service import Svc
 
 router = APIRouter(tags=["search"])
 
 
 @router.get("/search")
-def search(
+async def search(
     service: Svc,
     q: str,
     tag: str,
@@ -27,18 +28,21 @@ def search(
 ) -> SearchAnswer:
     """Answer a question from one dataset with evidence and a confidence between 0 and 1."""
     runtime = service.runtime
-    answer = retrieval.search(
-        runtime.graph,
-        runtime.vectors,
-        runtime.embedder,
-        q,
-        tag,
-        limit=limit,
-        offset=offset,
-        source_prefix=source_prefix,
-        content_type=content_type,
-        heading=heading,
-        related=related,
-        sites=runtime.config.dataset(tag).published,
-    )
-    return answer.as_model()
+
+    def answer() -> SearchAnswer:
+        return retrieval.search(
+            runtime.graph,
+            runtime.vectors,
+            runtime.embedder,
+            q,
+            tag,
+            limit=limit,
+            offset=offset,
+            source_prefix=source_prefix,
+            content_type=content_type,
+            heading=heading,
+            related=related,
+            sites=runtime.config.dataset(tag).published,
+        ).as_model()
+
+    return await in_lane(service.lanes.searches, answer)

@@ -122,9 +122,10 @@ def validated_read(
     """Ask both arms, join, and read, until the dataset stood still from the first question to the last.
 
     It stood still if no transaction of the database was committed or being applied meanwhile (which costs nothing to
-    see), or, where there was one, if no document of this dataset has changed (which is looked at only then). `ask` puts
-    what it asks the graph under the `Stillness` that it is given, and so does `beside`, which reads what belongs to the
-    hits; when commits meet it again and again, the hits come without it.
+    see), or, where there was one, if no document of this dataset has changed (which is looked at only then, and from the
+    beginning where it was needed lately). `ask` puts what it asks the graph under the `Stillness` that it is given, and so
+    does `beside`, which reads what belongs to the hits; when commits meet it again and again, the hits come without it.
+    Commits to other datasets cost no round but the first that meets one, and never end in an error, however slow the rounds.
 
     Raises:
         ReadConflictError: commits to this dataset met every round.
@@ -163,7 +164,7 @@ def validated_read(
             without_beside = read
             if round_number >= BESIDE_ROUNDS:
                 break
-        if time.monotonic() > deadline:
+        if watch.was_seen_moving and time.monotonic() > deadline:
             break
     if without_beside is not None:
         return without_beside
@@ -173,22 +174,42 @@ def validated_read(
 
 
 class _Watch:
-    """Whether a dataset has moved since it was last looked at, by what its statements saw on the way."""
+    """Whether a dataset has moved since it was last looked at, by what its statements saw on the way.
+
+    A state is compared with one that was read before the round's first statement. That one may itself have met a commit: then
+    the bookmark that came with it names this commit, and all statements of the round wait until it is applied whole. Whatever
+    commit a statement of the round may have met is waited for by the look that follows, and changes what that look finds.
+    """
 
     def __init__(self, reader: GraphStore, tag: str) -> None:
-        self.stillness = Stillness()
+        self.stillness = Stillness(chained=False)
+        #: Whether this very dataset was found changed, not only the database.
+        self.was_seen_moving = False
         self._reader, self._tag = reader, tag
         #: The state when it was last looked at; while the database stands still, it is that one.
         self._state: tuple[int, int, str] | None = None
-        reader.mark(self.stillness)
+        if reader.restlessness.lately:
+            self._look()
+        else:
+            reader.mark(self.stillness)
 
     def moved(self) -> bool:
         """Whether it has, as far as is known: where the database did not stand still, its state has to be the one known."""
         if self.stillness.held:
             return False
-        before, self._state = self._state, self._reader.dataset_state(self._tag, self.stillness)
+        self._reader.restlessness.note()
+        before = self._state
+        after = self._look()
+        if before is not None and after != before:
+            self.was_seen_moving = True
+        return after != before
+
+    def _look(self) -> tuple[int, int, str]:
+        """Look at the dataset, after all that was met, and start a row of statements there."""
         self.stillness.begin()
-        return self._state != before
+        self._state = self._reader.dataset_state(self._tag, self.stillness)
+        self.stillness.begin()
+        return self._state
 
     def unmoved(self, beside: Beside[T], candidates: Candidates, hits: Mapping[str, Hit]) -> T | None:
         """Return what is read beside the hits, None where the dataset has moved meanwhile."""

@@ -40,6 +40,11 @@ def bookmarks(*values: str) -> neo4j.Bookmarks:
     return neo4j.Bookmarks.from_raw_values(values)
 
 
+def sent(stillness: Stillness) -> frozenset[str]:
+    assert stillness.bookmarks is not None
+    return stillness.bookmarks.raw_values
+
+
 def test_a_database_that_gives_one_bookmark_stood_still() -> None:
     stillness = Stillness()
     stillness.saw(bookmarks("FB:1"))
@@ -67,6 +72,32 @@ def test_a_new_row_begins_where_the_last_one_ended() -> None:
     assert stillness.held
     stillness.saw(bookmarks("FB:3"))
     assert not stillness.held
+
+
+def test_a_chained_statement_waits_for_what_the_one_before_it_saw() -> None:
+    stillness = Stillness()
+    for value in ("FB:1", "FB:2", "FB:3"):
+        stillness.saw(bookmarks(value))
+        assert sent(stillness) == {value}
+
+
+def test_a_row_that_is_not_chained_waits_for_where_it_began_and_the_next_for_all_that_it_saw() -> None:
+    stillness = Stillness(chained=False)
+    assert stillness.bookmarks is None
+    stillness.saw(bookmarks("FB:1"))
+    stillness.begin()
+    for value in ("FB:1", "FB:2", "FB:3"):
+        stillness.saw(bookmarks(value))
+        assert sent(stillness) == {"FB:1"}
+    assert not stillness.held
+    stillness.begin()
+    # Members of a cluster may be at different places: the last bookmark is not the highest for certain.
+    assert sent(stillness) >= {"FB:2", "FB:3"}
+    stillness.saw(bookmarks("FB:4"))
+    stillness.begin()
+    assert sent(stillness) == {"FB:4"}
+    stillness.saw(bookmarks("FB:4"))
+    assert stillness.held
 
 
 def test_nothing_is_known_before_the_first_statement() -> None:

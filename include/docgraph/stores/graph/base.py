@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import neo4j
 from docgraph.domain.errors import DocumentTooLargeError, InfrastructureError, StoreUnavailableError
-from docgraph.stores.graph.stillness import Stillness
+from docgraph.stores.graph.stillness import Restlessness, Stillness
 from neo4j import exceptions as neo4j_errors
 
 P = ParamSpec("P")
@@ -52,6 +52,7 @@ class Base:
 
     def __init__(self, uri: str, user: str, password: str) -> None:
         self._uri = uri
+        self.restlessness = Restlessness()
         self._driver = neo4j.GraphDatabase.driver(
             uri,
             auth=(user, password),
@@ -87,7 +88,7 @@ class Base:
 
     @translated
     def _read_at(self, stillness: Stillness | None, query: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Run one reading statement in a transaction of its own, after all that `stillness` has seen; note what it saw."""
+        """Run one reading statement in a transaction of its own, after all that `stillness` asks for; note what it saw."""
         if stillness is None:
             return self._read(query, **parameters)
 

@@ -49,6 +49,7 @@ def approve_deletions() -> None:
         body="{{ ti.xcom_pull('describe')['body'] }}",
         defaults=approving.DeletionApproval.REJECT,
         response_timeout=timedelta(days=7),
+        execution_timeout=None,
         # Neither answer is a failure, so that nobody is asked again for it. What is retried, with another question, is a task
         # that was lost: Airflow 3.3.2 fails one that is answered in the very moment in which it begins to wait.
         retries=3,

@@ -43,6 +43,7 @@ def described_task(task: Any) -> dict[str, Any]:
         "upstream": sorted(task.upstream_task_ids),
         "retries": task.retries,
         "retry_delay": task.retry_delay.total_seconds(),
+        "execution_seconds": task.execution_timeout.total_seconds() if task.execution_timeout else None,
         "exponential": bool(task.retry_exponential_backoff),
         "rules": [[rule.exception, rule.action.value] for rule in policy.rules] if policy else [],
         "max_active_tis_per_dagrun": task.max_active_tis_per_dagrun,

@@ -71,6 +71,20 @@ def stage_tasks(described: dict[str, Any]) -> dict[str, Any]:
     return {stage: tasks[f"documents.{stage}"] for stage in STAGES}
 
 
+def test_every_task_has_the_configured_time_limit_except_those_that_wait_for_something(
+    described: dict[str, Any], tmp_path: Path
+) -> None:
+    waiting = {"approve", "wait_for_files", "wait_for_changes"}
+
+    def limits(found: dict[str, Any], *, among: bool) -> set[float | None]:
+        tasks = [item for dag in found["dags"].values() for item in dag["tasks"].items()]
+        return {task["execution_seconds"] for name, task in tasks if (name in waiting) is among}
+
+    assert limits(described, among=False) == {14_400.0}
+    assert limits(described, among=True) == {None}
+    assert limits(describe(tmp_path, DOCGRAPH_PIPELINE_TASK_SECONDS="90"), among=False) == {90.0}
+
+
 def test_every_dag_can_be_imported_and_is_known_by_name(described: dict[str, Any]) -> None:
     assert described["import_errors"] == {}
     assert set(described["dags"]) == DAGS

@@ -13,16 +13,18 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from docgraph.airflow import assets, connections
-from docgraph.domain.errors import ReembeddingRefusedError
+from docgraph.domain.errors import ConfigurationError, ReembeddingRefusedError
 from docgraph.domain.jobs import JobState
 from docgraph.domain.verdict import ReasonCode
 from docgraph.ingest import pipeline
 from docgraph.readiness import operations, publishing, retention
 from docgraph.readiness.audit import audit as audit_dataset
 from docgraph.reembed import backfilling, moving
+from docgraph.runtime.config import IngestConfig
+from docgraph.settings import Settings
 from docgraph.state import OperationKind
 
 logger = logging.getLogger(__name__)
@@ -50,8 +52,22 @@ RETRY_POLICY = ExceptionRetryPolicy(
         ),
     ]
 )
-#: How every task is tried again that doesn't say otherwise.
+
+
+def _time_limit() -> timedelta:
+    """Return what a task may take; where the configuration can't be read its tasks say so, and the DAGs stay."""
+    try:
+        settings = Settings.load()
+        config = IngestConfig.load(settings.config_file, settings.options)
+    except ConfigurationError as error:
+        logger.warning("tasks have the default time limit: %s", error)
+        config = IngestConfig()
+    return timedelta(seconds=config.pipeline.task_seconds)
+
+
+#: How every task is tried again that doesn't say otherwise, and what it may take. A task that waits for something to happen has no limit.
 DEFAULT_ARGS: dict[str, Any] = {
+    "execution_timeout": _time_limit(),
     "retries": 5,
     "retry_delay": timedelta(seconds=2),
     "retry_exponential_backoff": True,
@@ -71,7 +87,7 @@ def run_stage(stage: str, batch: Sequence[str]) -> None:
     context = get_current_context()
     with connections.runtime() as runtime:
         context["batch"] = batch_label(runtime.state.jobs.get_many(batch))  # type: ignore[typeddict-unknown-key]
-        pipeline.run_stage(runtime, stage, str(context["run_id"]), batch)
+        pipeline.run_stage(runtime, stage, str(context["run_id"]), batch, breaks=(AirflowTaskTimeout,))
 
 
 def report(params: dict[str, Any], run_id: str) -> dict[str, Any]:

@@ -85,6 +85,8 @@ def _waiting(wanted: SourceConfig, seconds: float, folder: DropFolder | None) ->
             settle_seconds=wanted.settle_seconds,
             source_name=wanted.name,
             poke_interval=seconds,
+            # It waits as long as nothing comes.
+            execution_timeout=None,
         )
     sensor: Any = SourceSensor
     if wanted.kind == "s3":
@@ -95,7 +97,12 @@ def _waiting(wanted: SourceConfig, seconds: float, folder: DropFolder | None) ->
         from docgraph.airflow.http import ListedDocumentsSensor
 
         sensor = ListedDocumentsSensor
-    return sensor(task_id="wait_for_changes", source=wanted.model_dump(mode="json"), poke_interval=seconds)
+    return sensor(
+        task_id="wait_for_changes",
+        source=wanted.model_dump(mode="json"),
+        poke_interval=seconds,
+        execution_timeout=None,
+    )
 
 
 def _doc(wanted: SourceConfig, folder: DropFolder | None) -> str:

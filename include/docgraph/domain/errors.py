@@ -62,6 +62,20 @@ class DocumentUnreadableError(DocumentError):
     code = "unreadable"
 
 
+class DocumentTooSlowError(DocumentUnreadableError):
+    """A stage took longer over the document than its limit; split the document or raise the limit in config/ingest.yaml."""
+
+    code = "too_slow"
+
+    @classmethod
+    def of(cls, source_uri: str, what: str, seconds: float, setting: str) -> Self:
+        """Return the error of a document over which `what` took more than these seconds, the value of `setting`."""
+        return cls(
+            f"{source_uri}: {what} took more than {seconds:g} s, the limit for one document; it was broken off, and the other "
+            f"documents go on. Split the document or convert it to plain Markdown, or raise {setting} in config/ingest.yaml."
+        )
+
+
 class TextLostError(DocumentError):
     """Splitting a section lost some of its text, so it is not ingested; this is a fault of docgraph: report it with the file."""
 
@@ -76,6 +90,10 @@ class SnapshotMissingError(DocumentError):
 
 class InfrastructureError(DocgraphError):
     """A service that docgraph needs did not do its part: the work is retried; if that does not help, look at that service's log."""
+
+
+class TaskTooLongError(InfrastructureError):
+    """A task took longer than pipeline.task_seconds; it is retried, and goes on where it was broken off."""
 
 
 class StoreUnavailableError(InfrastructureError):

@@ -22,8 +22,9 @@ from typing import IO, Any
 from pydantic import TypeAdapter
 
 from docgraph.domain import errors
+from docgraph.domain.computing import within
 from docgraph.domain.documents import ParsedDocument
-from docgraph.domain.errors import DocumentError, DocumentUnreadableError, InfrastructureError
+from docgraph.domain.errors import DocumentError, DocumentTooSlowError, DocumentUnreadableError, InfrastructureError
 from docgraph.formats import parse
 from docgraph.formats.detection import detect, unpacked
 from docgraph.formats.options import ParseOptions
@@ -34,6 +35,8 @@ from docgraph.formats.wire import read_frame, write_frame
 #: take a few milliseconds, a hundredth of a child's start.
 _IN_PROCESS = frozenset({"markdown", "plain-text"})
 _IN_PROCESS_BYTES = 1 << 20
+#: What one of them may take at most, whatever the limit for a child is.
+_IN_PROCESS_SECONDS = 30.0
 #: What a child says on its standard error is kept up to this size.
 _SAID = 2_000
 _PARSED: TypeAdapter[ParsedDocument] = TypeAdapter(ParsedDocument)
@@ -71,7 +74,8 @@ class IsolatedReader:
         """Read a document's bytes into sections; the same answer as `formats.parse`, whichever process gave it.
 
         Raises:
-            DocumentError: what `formats.parse` raises; `DocumentUnreadableError` where the child broke a limit or ended.
+            DocumentError: what `formats.parse` raises; `DocumentUnreadableError` where the child broke a limit or ended, and
+                `DocumentTooSlowError` where the limit was the time.
             InfrastructureError: no child can be started.
         """
         request = {
@@ -83,16 +87,20 @@ class IsolatedReader:
         }
         options = options or ParseOptions()
         if len(data) <= _IN_PROCESS_BYTES:
-            # What a document is said to be is no reason to trust it: its bytes decide here, too.
-            content = unpacked(data, source_uri, options.max_bytes)
-            found = detect(content, formats(), content_type=content_type, source_uri=source_uri)
-            if found.format.name in _IN_PROCESS and len(content) <= _IN_PROCESS_BYTES:
-                return parse(data, options=options, **request)
+            seconds = min(self._limits.seconds, _IN_PROCESS_SECONDS)
+            read = within(
+                seconds,
+                lambda: _parse_small_text(request, options, data),
+                lambda: DocumentTooSlowError.of(source_uri, "reading", seconds, "limits.reader_seconds"),
+            )
+            if read is not None:
+                return read
         is_fresh = self._child is None
         try:
             return self._ask(request, options, data)
-        except DocumentUnreadableError:
-            if is_fresh:
+        except DocumentUnreadableError as error:
+            # A document that took too long takes as long again.
+            if is_fresh or isinstance(error, DocumentTooSlowError):
                 raise
             # The documents before may have left the child without memory: this one gets a child of its own.
             return self._ask(request, options, data)
@@ -104,6 +112,10 @@ class IsolatedReader:
             answer = self._child.ask({"request": request, "options": asdict(options)}, data)
         except _ChildEndedError as ended:
             self.close()
+            if ended.is_late:
+                raise DocumentTooSlowError.of(
+                    request["source_uri"], "reading", self._limits.seconds, "limits.reader_seconds"
+                ) from ended
             raise DocumentUnreadableError(
                 f"{request['source_uri']} could not be read within the limits ({ended}): its reader was ended, and the "
                 "other documents go on. Split the document or convert it to Markdown, or raise limits.reader_seconds or "
@@ -130,8 +142,21 @@ class IsolatedReader:
         self.close()
 
 
+def _parse_small_text(request: Mapping[str, str], options: ParseOptions, data: bytes) -> ParsedDocument | None:
+    """Read what is small text by its bytes, whatever it is said to be; None for everything else."""
+    content = unpacked(data, request["source_uri"], options.max_bytes)
+    found = detect(content, formats(), content_type=request["content_type"], source_uri=request["source_uri"])
+    if found.format.name not in _IN_PROCESS or len(content) > _IN_PROCESS_BYTES:
+        return None
+    return parse(data, options=options, **request)
+
+
 class _ChildEndedError(Exception):
-    """The child broke a limit or crashed; the text says which."""
+    """The child broke a limit or crashed; the text says which. `is_late`: it took too long."""
+
+    def __init__(self, reason: str, *, is_late: bool) -> None:
+        super().__init__(reason)
+        self.is_late = is_late
 
 
 class _Child:
@@ -176,24 +201,27 @@ class _Child:
             write_frame(self._process.stdin, data)
             answer = read_frame(self._process.stdout, self._limits.answer_bytes)
         except (OSError, EOFError, ValueError) as error:
-            raise _ChildEndedError(self._reason(late.is_set(), error)) from error
+            reason, is_late = self._reason(late.is_set(), error)
+            raise _ChildEndedError(reason, is_late=is_late) from error
         finally:
             timer.cancel()
         self.served += 1
         decoded: dict[str, Any] = json.loads(answer.decode("utf-8", "surrogatepass"))
         return decoded
 
-    def _reason(self, is_late: bool, error: Exception) -> str:
+    def _reason(self, is_late: bool, error: Exception) -> tuple[str, bool]:
+        """Return why the child gave no answer, and whether it took too long."""
         if isinstance(error, ValueError):
-            return str(error)
+            return str(error), False
         if is_late:
-            return f"more than {self._limits.seconds:g} s"
+            return f"more than {self._limits.seconds:g} s", True
         code = self._process.wait()
         self._said.seek(0)
         words = self._said.read().decode("utf-8", "replace").strip()[-_SAID:].splitlines()
         if -code in (signal.SIGXCPU, signal.SIGKILL):
-            return f"more than {self._limits.seconds:g} s of processor time, or ended from outside"
-        return f"exit {code}{': ' + words[-1] if words else ''}"
+            reason = f"more than {self._limits.seconds:g} s of processor time, or ended from outside"
+            return reason, -code == signal.SIGXCPU
+        return f"exit {code}{': ' + words[-1] if words else ''}", False
 
     def close(self) -> None:
         """End the process and its pipes."""

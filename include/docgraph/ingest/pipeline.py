@@ -15,7 +15,13 @@ from dataclasses import replace
 from types import ModuleType
 
 from docgraph.domain.documents import Plan
-from docgraph.domain.errors import ArtifactDamagedError, DocumentError, InfrastructureError, JobNotFoundError
+from docgraph.domain.errors import (
+    ArtifactDamagedError,
+    DocumentError,
+    InfrastructureError,
+    JobNotFoundError,
+    TaskTooLongError,
+)
 from docgraph.domain.jobs import GIVEN_UP, STAGES, JobState, Outcome
 from docgraph.ingest.stages import build_graph, embed, extract, parse, reconcile, vector_upsert
 from docgraph.ingest.work import JobLostError, Work, begin, is_current, pipeline_version
@@ -31,6 +37,8 @@ MODULES: Mapping[str, ModuleType] = {
 }
 assert tuple(MODULES) == STAGES
 #: What a deletion has nothing to do in.
+#: Documents that a task names which took too long.
+_MAX_NAMED = 5
 _NOT_FOR_DELETIONS = frozenset({"parse", "extract"})
 
 
@@ -83,14 +91,22 @@ def balanced(states: Sequence[JobState], most: int, batch_bytes: int) -> list[li
     return [batch for batch in batches if batch]
 
 
-def run_stage(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str]) -> None:
+def run_stage(
+    runtime: Runtime,
+    stage: str,
+    run_id: str,
+    job_ids: Sequence[str],
+    *,
+    breaks: tuple[type[BaseException], ...] = (),
+) -> None:
     """Bring every job of the batch through one stage.
 
     A job that was cancelled, has failed, or belongs to another run is left alone. An error of a document fails that job
-    and the others go on.
+    and the others go on. `breaks` is what the caller's clock raises when the task has taken too long.
 
     Raises:
         InfrastructureError: something outside failed; repeating the call goes on where this one stopped.
+        TaskTooLongError: one of `breaks` was raised; the message says which documents were under way.
         JobNotFoundError: Redis has lost jobs of the batch: the others are done, the task is not.
     """
     works: list[Work] = []
@@ -109,11 +125,28 @@ def run_stage(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str])
         for work in works:
             runtime.state.jobs.note_error(work.job_id, run_id, f"{stage}: {error}")
         raise
+    except breaks as error:
+        # Stages that go document by document were at the last that they began, embed at all of them.
+        under_way = works if stage == embed.NAME else works[-1:]
+        late = TaskTooLongError(_too_long(stage, under_way, len(job_ids), runtime.config.pipeline.task_seconds))
+        for job_id in job_ids:
+            runtime.state.jobs.note_error(job_id, run_id, str(late))
+        raise late from error
     if lost:
         raise JobNotFoundError(
             f"Redis has lost {len(lost)} of the {len(job_ids)} jobs of this task (first: {lost[0]}): {stage} is done for the "
             "others only. Send their documents again; `ingestctl repair --all` brings back the rest."
         )
+
+
+def _too_long(stage: str, under_way: Sequence[Work], count: int, seconds: float) -> str:
+    names = ", ".join(work.job.source_uri for work in under_way[:_MAX_NAMED]) or "none"
+    more = f" and {len(under_way) - _MAX_NAMED} more" if len(under_way) > _MAX_NAMED else ""
+    return (
+        f"{stage} took more than {seconds:g} s (pipeline.task_seconds) for {count} documents and was broken off; under way: {names}{more}; "
+        "what is done stays done, and the task is tried again; if that does not help, look at these documents and at the stores' "
+        "load, or raise the limit in config/ingest.yaml."
+    )
 
 
 def _begin_each(runtime: Runtime, stage: str, run_id: str, job_ids: Sequence[str], lost: list[str]) -> Iterator[Work]:

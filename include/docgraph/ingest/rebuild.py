@@ -16,7 +16,7 @@ from docgraph.domain.errors import SnapshotMissingError, StaleAttemptError
 from docgraph.domain.protocol import Attempt, CommitDecision
 from docgraph.extraction import extract
 from docgraph.ingest.stages.build_graph import document_properties, section_rows
-from docgraph.ingest.work import extract_options, parse_options, pipeline_version, target_versions
+from docgraph.ingest.work import computed, extract_options, parse_options, pipeline_version, target_versions
 from docgraph.integrity.staging import VectorStager
 from docgraph.runtime.connections import Runtime
 
@@ -101,7 +101,7 @@ def _from_snapshot(runtime: Runtime, document: Committed, attempt: Attempt, base
         content_type=str((runtime.graph.description(document.document_id) or {}).get("content_type") or ""),
         options=parse_options(runtime),
     )
-    extraction = extract(parsed, extract_options(runtime))
+    extraction = computed(runtime, base["source_uri"], "extract", lambda: extract(parsed, extract_options(runtime)))
     target = tuple(section.section_id for section in parsed.sections)
     difference = Difference.between(document.generation, target)
     added = set(difference.added)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from docgraph.domain.computing import within
 from docgraph.domain.documents import Committed, EmbeddingVersion
-from docgraph.domain.errors import ArtifactDamagedError, EmbeddingVersionError, JobNotFoundError
+from docgraph.domain.errors import ArtifactDamagedError, DocumentTooSlowError, EmbeddingVersionError, JobNotFoundError
 from docgraph.domain.identity import content_hash
 from docgraph.domain.jobs import Job, JobState, Operation
 from docgraph.domain.pipeline_version import PipelineVersion
@@ -139,6 +140,17 @@ class Work:
         """Let go of what was read: the task has other documents to work on."""
         self._memory.checkpoints = self._memory.versions = self._memory.standing = None
         self._memory.artifacts.clear()
+
+
+def computed(runtime: Runtime, source_uri: str, what: str, step: Callable[[], T]) -> T:
+    """Return what a step computes about one document, within `limits.document_seconds`; it must not wait for a store.
+
+    Raises:
+        DocumentTooSlowError: it took longer.
+    """
+    seconds = runtime.config.limits.document_seconds
+    late = lambda: DocumentTooSlowError.of(source_uri, what, seconds, "limits.document_seconds")  # noqa: E731
+    return within(seconds, step, late)
 
 
 def load_artifact(runtime: Runtime, reference: str, kind: type[T]) -> T:

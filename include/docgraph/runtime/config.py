@@ -70,6 +70,11 @@ class LimitsConfig(_Strict):
     reader_memory_bytes: int = Field(
         default=2 * 2**30, ge=256 * 2**20, description="Bytes of memory that it may take there."
     )
+    document_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds that extracting from one document, and making its rows, may take, each; a document that takes longer fails.",
+    )
 
 
 class PipelineConfig(_Strict):
@@ -83,6 +88,12 @@ class PipelineConfig(_Strict):
         default=32, ge=1, le=2048, description="Texts embedded between two checkpoints: what a crash can cost at most."
     )
     upsert_batch: int = Field(default=256, ge=1, description="Points sent to Qdrant at once.")
+    task_seconds: float = Field(
+        default=14_400.0,
+        ge=60,
+        description="Seconds that one task of a DAG may take, such as a batch in one stage; it is then broken off and retried, and goes on "
+        "where it was. DAGs follow within a minute.",
+    )
     max_attempts: int = Field(
         default=3, ge=1, description="Attempts at a job whose runs end without finishing it, before it fails."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,12 @@ from typing import Any
 import pytest
 
 from docgraph.domain.documents import ParsedDocument
-from docgraph.domain.errors import DocumentEmptyError, DocumentEncodingError, DocumentUnreadableError
+from docgraph.domain.errors import (
+    DocumentEmptyError,
+    DocumentEncodingError,
+    DocumentTooSlowError,
+    DocumentUnreadableError,
+)
 from docgraph.domain.identity import document_id
 from docgraph.formats import isolation
 from docgraph.formats.isolation import IsolatedReader, ReadLimits
@@ -57,6 +63,25 @@ def test_a_document_that_takes_too_long_costs_its_child_and_no_other_document() 
         ask(slow, GUIDE.encode())
     with IsolatedReader() as other:
         assert ask(other, GUIDE.encode()).title == "Guide"
+
+
+def test_a_document_that_took_too_long_is_not_tried_again_in_a_child_of_its_own() -> None:
+    with IsolatedReader(ReadLimits(seconds=3)) as reader:
+        ask(reader, GUIDE.encode())
+        began = time.monotonic()
+        with pytest.raises(DocumentTooSlowError, match=r"reading took more than 3 s.*limits\.reader_seconds"):
+            ask(reader, b"word " * 20_000_000)
+        assert time.monotonic() - began < 5.5
+        assert ask(reader, GUIDE.encode()).title == "Guide"
+
+
+def test_small_text_that_takes_too_long_is_broken_off_in_the_process_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "_IN_PROCESS_BYTES", 2**20)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a child was started"))
+    with IsolatedReader(ReadLimits(seconds=0.05)) as reader:
+        with pytest.raises(DocumentTooSlowError, match=r"0\.05 s") as raised:
+            ask(reader, b"# Name\n\ntext\n\n" * 50_000)
+        assert raised.value.code == "too_slow"
 
 
 def test_a_document_that_needs_too_much_memory_is_refused_with_the_setting_to_raise() -> None:

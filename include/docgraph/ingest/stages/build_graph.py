@@ -14,7 +14,7 @@ from docgraph.domain.identity import content_hash, document_id, fingerprint, tex
 from docgraph.domain.protocol import Attempt
 from docgraph.domain.site_routes import Site, is_on
 from docgraph.formats.identifiers import identifier_parts
-from docgraph.ingest.work import BUILD_VERSION, Work, pipeline_version, store_artifact
+from docgraph.ingest.work import BUILD_VERSION, Work, computed, pipeline_version, store_artifact
 from docgraph.state.records import Checkpoint
 
 NAME = "build_graph"
@@ -97,7 +97,13 @@ def commit_request(
     target = tuple(section.section_id for section in parsed.sections)
     difference = Difference.between(committed.generation, target)
     written = set(difference.added) if committed.pipeline == pipeline else set(target)
-    rows = section_rows(parsed, extraction, written, work.runtime.config.dataset(work.job.tag).published)
+    sites = work.runtime.config.dataset(work.job.tag).published
+    rows, properties = computed(
+        work.runtime,
+        work.job.source_uri,
+        NAME,
+        lambda: (section_rows(parsed, extraction, written, sites), document_properties(parsed)),
+    )
     spoken_of = {entity for row in rows for entity, _ in row.mentions}
     return CommitRequest(
         **common,
@@ -107,7 +113,7 @@ def commit_request(
         removed=difference.removed,
         rows=rows,
         entities={e.entity_id: (e.kind, e.name) for e in extraction.entities if e.entity_id in spoken_of},
-        properties=document_properties(parsed),
+        properties=properties,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from docgraph.domain.documents import ExtractedDocument, ParsedDocument
 from docgraph.domain.identity import fingerprint
 from docgraph.extraction import EXTRACT_VERSION, extract
-from docgraph.ingest.work import Work, extract_options, store_artifact
+from docgraph.ingest.work import Work, computed, extract_options, store_artifact
 from docgraph.state.records import Checkpoint
 
 NAME = "extract"
@@ -20,9 +20,14 @@ def fingerprint_of(work: Work) -> str:
 
 
 def run(work: Work, fingerprint: str) -> Checkpoint:
-    """Extract the entities and relations of one document."""
+    """Extract the entities and relations of one document.
+
+    Raises:
+        DocumentError: a rule failed on it, or the rules took too long over it.
+    """
     parsed = work.load("parse", ParsedDocument)
-    extraction = extract(parsed, extract_options(work.runtime))
+    options = extract_options(work.runtime)
+    extraction = computed(work.runtime, work.job.source_uri, NAME, lambda: extract(parsed, options))
     return Checkpoint(
         fingerprint=fingerprint,
         artifact=store_artifact(work.runtime, NAME, fingerprint, ExtractedDocument(parsed, extraction)),

@@ -14,7 +14,7 @@ import pytest
 
 from docgraph.domain.jobs import JobStatus
 from docgraph.readiness.report import write_report
-from docgraph.sources.filesystem import dropped_files
+from docgraph.sources.dropped import dropped_files
 from docgraph.state import State
 from docgraph.stores.blobs.local import LocalBlobs
 from support.chaos.clocks import DAY, WallClock
@@ -93,7 +93,7 @@ class Watcher:
     _PROGRAM = """
 import sys, time
 from pathlib import Path
-from docgraph.sources.filesystem import dropped_files
+from docgraph.sources.dropped import dropped_files
 from docgraph.sources.stillness import Stillness
 stillness = Stillness(float(sys.argv[2]))
 while True:

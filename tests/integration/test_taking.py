@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -13,6 +16,7 @@ from docgraph.domain.jobs import JobStatus, Operation
 from docgraph.ingest.taking import approve, take
 from docgraph.runtime.connections import Runtime
 from docgraph.sources.base import Change, Cursor
+from docgraph.sources.filesystem import DropFolder
 from docgraph.sources.memory import MemorySource
 from docgraph.state import awaited
 from support.integration.work import work_off
@@ -78,6 +82,67 @@ def test_what_was_not_settled_makes_the_same_job_again(runtime: Runtime, tag: st
     forget(runtime, tag)
 
 
+@pytest.mark.task("6.1")
+def test_bad_drops_cost_the_good_ones_in_the_same_round_nothing(runtime: Runtime, tag: str, tmp_path: Path) -> None:
+    root = tmp_path / "watch"
+    (root / tag / "folder.md").mkdir(parents=True)
+    folder = DropFolder(root)
+    announce(root / tag / "inner", "# A file where a folder comes\n")
+    take(runtime, folder)
+    names = [
+        "deep/" * 200 + "a.md",
+        "\u65e5" * 80 + ".md",
+        os.fsdecode(b"caf\xe9.md"),
+        os.fsdecode(b"caf\xe8.md"),
+        "x?#%.md",
+    ]
+    for name in names:
+        announce(root / tag / name, "# Page\n\nText.\n")
+    for name in ("cafe\u0301.md", "caf\u00e9.md", "inner/good.md", *(f"good{number}.md" for number in range(8))):
+        announce(root / tag / name, f"# Page of {name}\n\nText.\n")
+    (root / tag / "linked").symlink_to(tmp_path)
+    (root / tag / "linked.ready").touch()
+    taken = take(runtime, folder)
+    assert taken.unsettled is None
+    states = {
+        unquote(each.job.source_uri).rpartition("/")[2]: each for each in runtime.state.jobs.get_many(taken.jobs[tag])
+    }
+    queued = {name for name, each in states.items() if each.status is JobStatus.QUEUED}
+    assert {"good.md", "a.md", "x?#%.md", *(f"good{number}.md" for number in range(8))} <= queued
+    failed = {name: each.error for name, each in states.items() if each.status is JobStatus.FAILED}
+    assert "is a link" in failed["linked"]
+    refused = [
+        each
+        for each in runtime.state.jobs.find(tag=tag, status=JobStatus.FAILED)
+        if "address of another file" in each.error
+    ]
+    assert len(refused) == 2
+    assert folder.left_claimed() == []
+    assert folder.poll() is None
+
+
+@pytest.mark.task("6.1")
+def test_an_original_that_can_not_be_put_aside_keeps_its_job_and_stops_no_other(
+    runtime: Runtime, tag: str, tmp_path: Path
+) -> None:
+    folder = DropFolder(tmp_path / "watch")
+    folder.done_root.write_text("in the way")
+    for number in range(3):
+        announce(folder.root / tag / f"{number}.md", f"# Page {number}\n")
+    taken = take(runtime, folder)
+    assert len(taken.jobs[tag]) == 3
+    assert "Can't put aside" in str(taken.unsettled)
+    folder.done_root.unlink()
+    assert take(runtime, folder).unsettled is None
+    assert len(runtime.state.jobs.find(tag=tag)) == 3
+
+
+def announce(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.with_name(f"{path.name}.ready").touch()
+
+
 class Refusing(MemorySource):
     """A source whose document "bad.md" can't become a document."""
 
@@ -101,6 +166,24 @@ def test_a_change_that_can_not_become_a_document_fails_alone(runtime: Runtime, t
     failed = by_uri.pop(f"memory://{tag}/bad.md")
     assert (failed.status, failed.error) == (JobStatus.FAILED, "bad.md is no document; send another.")
     assert [(uri, state.job.op) for uri, state in by_uri.items()] == [(good, Operation.UPSERT)]
+    forget(runtime, tag)
+
+
+class Faulty(Refusing):
+    def _refuse(self) -> Iterator[bytes]:
+        raise ZeroDivisionError("nobody foresaw this")
+        yield b""
+
+
+@pytest.mark.task("6.2")
+def test_a_change_that_breaks_what_reads_it_fails_alone(runtime: Runtime, tag: str) -> None:
+    source = Faulty(tag, tag)
+    source.put("bad.md", b"?")
+    source.put("good.md", b"# Good\n\nText.\n")
+    take(runtime, source)
+    by_name = {state.job.source_uri.rpartition("/")[2]: state for state in runtime.state.jobs.find(tag=tag)}
+    assert by_name["good.md"].status is JobStatus.QUEUED
+    assert "ZeroDivisionError: nobody foresaw this. This is a fault of docgraph" in by_name["bad.md"].error
     forget(runtime, tag)
 
 

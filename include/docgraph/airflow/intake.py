@@ -37,6 +37,9 @@ def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, list[str]]
     """Turn what has changed in a source into jobs and start the runs that they need; returns tag → run ids.
 
     A run that can't be started loses nothing: the jobs stay queued, and the sidecar's dispatcher starts it later.
+
+    Raises:
+        InfrastructureError: the source can't be reached, or an original can't be put aside; what could be taken was.
     """
     wanted = SourceConfig.model_validate(source)
     with Runtime(connections.source_settings(wanted)) as runtime:
@@ -45,6 +48,8 @@ def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, list[str]]
         runs = start_runs(runtime, taken, f"Started by {get_current_context()['dag'].dag_id}: its source has changed.")
         if taken.withheld is not None:
             ask(runtime, taken.withheld)
+        if taken.unsettled is not None:
+            raise taken.unsettled
         return runs
 
 

@@ -9,7 +9,7 @@ from docgraph.domain.errors import ConfigurationError, StoreUnavailableError
 from docgraph.formats import content_type_of
 from docgraph.runtime.connections import Runtime
 from docgraph.sources.base import Location, Place, Source, covering
-from docgraph.sources.filesystem import READY_SUFFIX
+from docgraph.sources.dropped import READY_SUFFIX
 from docgraph.sources.registry import sources_of
 
 

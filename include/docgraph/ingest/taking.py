@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from docgraph.domain.errors import DocumentError
+from docgraph.domain.errors import DocgraphError, DocumentError, InfrastructureError, StateUnreadableError
 from docgraph.domain.jobs import Operation
 from docgraph.ingest import intake
 from docgraph.ingest.intake import NewJob
@@ -38,6 +38,8 @@ class Taken:
     jobs: dict[str, list[str]] = field(default_factory=dict)
     #: Deletions that wait for a person's answer.
     withheld: Withheld | None = None
+    #: Why an original could not be let go of, the first of them; its job stands, and it is looked at again.
+    unsettled: InfrastructureError | None = None
 
     def add(self, tag: str, job_id: str) -> None:
         """Add a job."""
@@ -55,7 +57,8 @@ def take(
     """Turn every change of a source into a queued job.
 
     `seen` is what the source's `poll` returned. A change that can't become a document becomes a failed job that says why,
-    and the others go on. A crash between a job and its settling makes the same job again, which is harmless. Bytes that are
+    and so does one that nobody foresaw would fail; the others go on. An original that can't be put aside keeps its job
+    (`Taken.unsettled`). A crash between a job and its settling makes the same job again, which is harmless. Bytes that are
     those settled last make no job.
 
     Raises:
@@ -77,7 +80,13 @@ def take(
                 logger.info("%s", error)
                 continue
             failpoint("watch.after_enqueue")
-            source.settle(change)
+            try:
+                source.settle(change)
+            except InfrastructureError as error:
+                if source.remembers:
+                    raise
+                logger.warning("%s", error)
+                taken.unsettled = taken.unsettled or error
             settled[change.uri] = Settled(change.version, sha256)
             if job_id:
                 taken.add(change.tag, job_id)
@@ -135,10 +144,21 @@ def _let_go(
 def _delete(runtime: Runtime, source: Source, gone: Sequence[Change], taken: Taken) -> None:
     for changes in in_batches(gone):
         news = [NewJob(change.uri, change.tag, op=Operation.DELETE) for change in changes]
-        for change, enqueued in zip(changes, intake.accept(runtime, news), strict=True):
+        for change, job_id in zip(changes, _accepted(runtime, news), strict=True):
             source.settle(change)
-            taken.add(change.tag, enqueued.job_id)
+            taken.add(change.tag, job_id)
         runtime.state.cursors.note(source.name, dict.fromkeys((change.uri for change in changes), None))
+
+
+def _accepted(runtime: Runtime, news: Sequence[NewJob]) -> list[str]:
+    """Return the id of each request's job, a failed one where it is refused."""
+    try:
+        return [enqueued.job_id for enqueued in intake.accept(runtime, news)]
+    except DocumentError as error:
+        if len(news) == 1:
+            return [intake.refuse(runtime, news[0], error)]
+        # Asked for one by one, the one that is refused costs the others nothing.
+        return [job_id for new in news for job_id in _accepted(runtime, [new])]
 
 
 def _enqueue(runtime: Runtime, change: Change, before: Settled | None) -> tuple[str, str]:
@@ -153,6 +173,20 @@ def _enqueue(runtime: Runtime, change: Change, before: Settled | None) -> tuple[
         return snapshot.sha256, intake.accept(runtime, [new])[0].job_id
     except DocumentError as error:
         return "", intake.refuse(runtime, new, error)
+    except StateUnreadableError as error:
+        return "", intake.refuse(runtime, new, DocumentError(str(error)))
+    except DocgraphError:
+        raise
+    except Exception as error:
+        logger.exception("%s can't be taken:", change.uri)
+        return "", intake.refuse(
+            runtime,
+            new,
+            DocumentError(
+                f"{change.uri} can't be taken: {type(error).__name__}: {error}. This is a fault of docgraph: report it with the file "
+                "and the log of the task."
+            ),
+        )
 
 
 def in_batches(items: Iterable[T]) -> Iterator[list[T]]:

@@ -14,78 +14,41 @@ import time
 import unicodedata
 import uuid
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from docgraph.domain.errors import DocumentError, DocumentTooLargeError
+from docgraph.domain.errors import DocumentError, DocumentTooLargeError, InfrastructureError
 from docgraph.domain.identity import is_tag, uri_for_path
 from docgraph.formats import content_type_of
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
 from docgraph.sources.base import Change, Cursor, Location, Place
-from docgraph.sources.files import UNKNOWN_CONTENT_TYPE, is_passing, path_below, printable
+from docgraph.sources.dropped import (
+    READY_SUFFIX,
+    Dropped,
+    Obstacles,
+    Stuck,
+    dropped_files,
+    is_utf8,
+    namesakes,
+    stuck,
+    visible_files,
+)
+from docgraph.sources.files import UNKNOWN_CONTENT_TYPE, path_below, printable
 from docgraph.sources.options import Options, options_of
 from docgraph.sources.stillness import Stillness
 from docgraph.stores.blobs.local import explaining
 
 logger = logging.getLogger(__name__)
 
-READY_SUFFIX = ".ready"
 SOURCE_PREFIX = "fs://ingest/watch/"
 #: The name of the source where none is configured.
 DEFAULT_NAME = "filesystem"
 _NO_CURSOR: Cursor = {}
 _CHUNK_BYTES = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A file in the watch folder; `missing` where only its marker is there.
-
-    `state` is another text as soon as the file is written to, moved away or replaced.
-    """
-
-    path: Path
-    relative: str
-    marker: Path | None
-    state: str
-    missing: bool = False
-
-    @property
-    def announced(self) -> bool:
-        """Whether a marker says that the file is complete."""
-        return self.marker is not None and not self.missing
-
-
-def dropped_files(watch_root: Path) -> list[Dropped]:
-    """Return the files that lie in the watch folder, complete or not, and markers that announce nothing."""
-    found = dict(_visible_files(watch_root))
-    dropped: list[Dropped] = []
-    for path, state in found.items():
-        relative = path.relative_to(watch_root).as_posix()
-        if path.name.endswith(READY_SUFFIX):
-            target = path.with_name(path.name.removesuffix(READY_SUFFIX))
-            if target not in found:
-                dropped.append(Dropped(target, relative.removesuffix(READY_SUFFIX), path, state, missing=True))
-            continue
-        marker = path.with_name(path.name + READY_SUFFIX)
-        dropped.append(Dropped(path, relative, marker if marker in found else None, state))
-    return dropped
-
-
-def _visible_files(root: Path) -> Iterator[tuple[Path, str]]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if is_passing(name):
-                continue
-            path = Path(folder) / name
-            try:
-                status = path.lstat()
-            except FileNotFoundError:
-                continue
-            parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-            yield path, "-".join(map(str, parts))
+#: Ends the name of the folder of a claimed file that is refused because another has its address.
+_NAMESAKE = "-namesake"
+#: Folders of settled files beside the first, for names that are folders there, or below what are files there.
+_MORE_ROOTS = 100
 
 
 class DropFolder:
@@ -125,56 +88,75 @@ class DropFolder:
     def poll(self, cursor: Cursor = _NO_CURSOR) -> list[str] | None:
         """Look whether a file is complete; returns the states that stood still for long enough."""
         del cursor
-        files = dropped_files(self.root)
+        obstacles = Obstacles(self.claimed_root)
+        # What can't be moved would be reported again and again, and each time a task would find that.
+        files = [file for file in dropped_files(self.root) if not obstacles.of(file)]
         still = self._stillness.of(file.state for file in files)
         return still if still or any(file.announced for file in files) or self.left_claimed() else None
 
     def changes(self, cursor: Cursor = _NO_CURSOR, seen: Collection[str] = ()) -> Iterator[Change]:
         """Claim every complete file, and yield these and what a crash left claimed.
 
-        Complete is what is announced, and what is still in one of the states `seen`.
+        Complete is what is announced, and what is still in one of the states `seen`. A file that can't be moved stays where it is
+        (`stuck` says why), and the others are claimed. Of files that share an address one is claimed, and the others are refused.
 
         Raises:
-            InfrastructureError: a file can't be moved; it is claimed by a later call.
+            InfrastructureError: no file can be claimed at all.
         """
         del cursor
-        for dropped in dropped_files(self.root):
-            if dropped.announced or dropped.state in seen:
-                with explaining("take", dropped.path):
-                    _claim(dropped, self.claimed_root / uuid.uuid4().hex)
-        for folder in self.left_claimed():
-            claimed = sorted(path for path, _ in _visible_files(folder))
-            yield from (self._change(path, path.relative_to(folder).as_posix()) for path in claimed)
+        present = dropped_files(self.root)
+        sharing = namesakes(present, self._address)
+        obstacles = Obstacles(self.claimed_root)
+        refused: set[Path] = set()
+        failed: list[InfrastructureError] = []
+        for dropped in present:
+            if dropped.path in refused or not (dropped.announced or dropped.state in seen):
+                continue
+            keeper, *others = sharing.get(dropped.path, (dropped,))
+            if dropped is keeper:
+                suffix = _NAMESAKE if self._has_settled_namesake(dropped) else ""
+                self._claim(dropped, obstacles, suffix, failed)
+            for other in (each for each in others if each.path not in refused):
+                # Complete or not: taken later, it would replace the text of the one that keeps the address.
+                refused.add(other.path)
+                self._claim(other, obstacles, _NAMESAKE, failed)
+        folders = self.left_claimed()
+        if failed and not folders:
+            raise failed[0]
+        for folder in folders:
+            claimed = sorted(path for path, _ in visible_files(folder))
+            namesake = folder.name.endswith(_NAMESAKE)
+            yield from (self._change(path, path.relative_to(folder).as_posix(), namesake) for path in claimed)
             if not claimed:
                 # The file went away before it was claimed, or a crash came between putting it aside and this.
                 _remove_empty(folder)
 
     def settle(self, change: Change) -> None:
-        """Put the claimed file aside.
+        """Put the claimed file aside, under its name, or where that is taken by a folder or lies below a file, in a folder `~2`, `~3`.
 
         Raises:
             InfrastructureError: it can't be moved; it stays claimed, and the same job stands for it when it is taken up again.
         """
         claimed = Path(change.version)
         # Not its printable name: two names that differ in bytes that are no text are two files.
-        target = self.done_root / Path(*claimed.relative_to(self.claimed_root).parts[1:])
+        relative = Path(*claimed.relative_to(self.claimed_root).parts[1:])
         with explaining("put aside", claimed):
-            if claimed.is_symlink() or claimed.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                claimed.replace(target)
+            if os.path.lexists(claimed):
+                self._put_aside(claimed, relative)
         _remove_empty(self.claimed_root / claimed.relative_to(self.claimed_root).parts[0])
 
     def locate(self, uri: str) -> Location:
         """Return what lies in the folder, and beside it, under an address."""
         relative = path_below(self.prefix, uri)
         path = self.root / relative
-        if not path.exists() and path.parent.is_dir():
+        # os.path, not Path: a name that is too long for a file is one that is not there.
+        if not os.path.lexists(path) and os.access(path.parent, os.R_OK | os.X_OK):
             # A name may be composed differently on disk than in the address.
             named = (each for each in path.parent.iterdir() if unicodedata.normalize("NFC", each.name) == path.name)
             path = next(named, path)
-        marker = path.with_name(path.name + READY_SUFFIX).exists()
+        marker = os.path.lexists(f"{path}{READY_SUFFIX}")
         place, age = Place.ABSENT, 0.0
-        if path.is_symlink() or path.exists():
+        if os.path.lexists(path):
             status = path.lstat()
             age = time.time() - max(status.st_mtime, status.st_ctime)
             if path not in {each.path for each in dropped_files(self.root)}:
@@ -186,9 +168,9 @@ class DropFolder:
                 place = Place.WAITING
         elif marker:
             place = Place.ANNOUNCED_ONLY
-        elif any((folder / relative).exists() for folder in self.left_claimed()):
+        elif any(os.path.lexists(folder / relative) for folder in self.left_claimed()):
             place = Place.CLAIMED
-        elif (self.done_root / relative).exists():
+        elif any(os.path.lexists(done / relative) for done in self._done_roots() if done.is_dir()):
             place = Place.SETTLED
         tag = tag_of(relative, self._default_tag)
         return Location(place, relative, tag, path, age, self._settle_seconds)
@@ -196,26 +178,73 @@ class DropFolder:
     def remove_settled(self, older_than_seconds: float) -> int:
         """Remove files that were put aside longer ago than this, and the folders that are empty then; returns how many files.
 
-        Raises:
-            InfrastructureError: one can't be removed.
+        One that can't be removed is said in the log, and the others go.
         """
         removed = 0
-        for above, _, names in os.walk(self.done_root):
-            for path in (Path(above) / name for name in names):
-                with explaining("remove", path):
-                    # The time of its last change of name: when it was put aside.
-                    if time.time() - path.lstat().st_ctime > older_than_seconds:
-                        path.unlink(missing_ok=True)
-                        removed += 1
+        for above, folders, names in os.walk(self.done_root):
+            links = [name for name in folders if os.path.islink(os.path.join(above, name))]
+            for path in (Path(above) / name for name in (*names, *links)):
+                try:
+                    with explaining("remove", path):
+                        # The time of its last change of name: when it was put aside.
+                        if time.time() - path.lstat().st_ctime > older_than_seconds:
+                            path.unlink(missing_ok=True)
+                            removed += 1
+                except InfrastructureError as error:
+                    logger.warning("%s", error)
         for folder in self.done_root.iterdir() if self.done_root.is_dir() else ():
             _remove_empty(folder)
         return removed
 
     def left_claimed(self) -> list[Path]:
         """Return the folders of files that were claimed but not yet put aside."""
-        return sorted(self.claimed_root.iterdir()) if self.claimed_root.is_dir() else []
+        if not self.claimed_root.is_dir():
+            return []
+        return sorted(each for each in self.claimed_root.iterdir() if each.is_dir() and not each.is_symlink())
 
-    def _change(self, path: Path, relative: str) -> Change:
+    def stuck(self) -> list[Stuck]:
+        """Return what lies in the folder and can't be taken out of it, with the reason."""
+        return stuck(self.root, self.claimed_root)
+
+    def _claim(self, dropped: Dropped, obstacles: Obstacles, suffix: str, failed: list[InfrastructureError]) -> None:
+        """Move one file out of the watch folder, or say why that can't be done, so that the others are taken."""
+        if reason := obstacles.of(dropped):
+            logger.warning("%s can't be taken and stays where it is: %s.", printable(dropped.relative), reason)
+            return
+        try:
+            with explaining("take", dropped.path):
+                _claim(dropped, self.claimed_root / (uuid.uuid4().hex + suffix))
+        except InfrastructureError as error:
+            logger.warning("%s", error)
+            failed.append(error)
+
+    def _put_aside(self, claimed: Path, relative: Path) -> None:
+        for root in self._done_roots():
+            try:
+                (root / relative).parent.mkdir(parents=True, exist_ok=True)
+                claimed.replace(root / relative)
+            except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+                in_the_way = error
+            else:
+                return
+        raise in_the_way
+
+    def _done_roots(self) -> Iterator[Path]:
+        yield self.done_root
+        yield from (self.done_root / f"~{number}" for number in range(2, _MORE_ROOTS))
+
+    def _has_settled_namesake(self, dropped: Dropped) -> bool:
+        """Tell whether a file was settled whose name differs from this one's only in bytes that are no UTF-8: two documents."""
+        if dropped.missing or is_utf8(dropped.relative):
+            return False
+        address, own = self._address(dropped.relative), self.done_root / dropped.relative
+        settled = (path for path, _ in visible_files(self.done_root) if path != own)
+        return any(self._address(path.relative_to(self.done_root).as_posix()) == address for path in settled)
+
+    def _address(self, relative: str) -> str:
+        return uri_for_path(self.prefix, printable(relative))
+
+    def _change(self, path: Path, relative: str, namesake: bool) -> Change:
         missing = path.name.endswith(READY_SUFFIX)
         name = printable(relative.removesuffix(READY_SUFFIX) if missing else relative)
         return Change(
@@ -224,10 +253,15 @@ class DropFolder:
             # Each claim has a folder of its own, so that the path tells one drop from the next of the same name.
             version=str(path),
             content_type=content_type_of(name) or UNKNOWN_CONTENT_TYPE,
-            open=lambda: self._open(path, name, missing),
+            open=lambda: self._open(path, name, missing, namesake),
         )
 
-    def _open(self, path: Path, name: str, missing: bool) -> Iterator[bytes]:
+    def _open(self, path: Path, name: str, missing: bool, namesake: bool) -> Iterator[bytes]:
+        if namesake:
+            raise DocumentError(
+                f"{name} has the address of another file: their names differ only in how characters are composed, or in bytes that "
+                f"are no UTF-8. Rename this one (it lies in {self.done_root}) and drop it again."
+            )
         _check_file(path, name, missing, self._max_bytes)
         with explaining("read", path), path.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -37,6 +38,16 @@ def anchors_of(page: Path) -> set[str]:
     # A heading without text of its own makes no section, but a browser finds it.
     slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     return slugs | {place.anchor for place in parsed.places}
+
+
+def test_the_folder_into_which_the_readme_copies_a_file_is_in_a_checkout() -> None:
+    folders = re.findall(r"^cp \S+ (ingest/watch/\S+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert folders
+    for folder in folders:
+        listed = subprocess.run(
+            ["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        assert listed.strip(), f"{folder} is in no fresh checkout, so cp makes a file of that name"
 
 
 def test_there_is_something_to_check() -> None:

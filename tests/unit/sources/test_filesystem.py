@@ -10,7 +10,8 @@ import pytest
 
 from docgraph.domain.errors import DocumentError, DocumentTooLargeError, InfrastructureError
 from docgraph.sources.base import Change, Place
-from docgraph.sources.filesystem import DropFolder, Dropped, dropped_files, tag_of
+from docgraph.sources.dropped import Dropped, dropped_files
+from docgraph.sources.filesystem import DropFolder, tag_of
 from docgraph.sources.stillness import Stillness
 
 DAY = 86_400.0

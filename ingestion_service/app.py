@@ -28,6 +28,7 @@ from ingestion_service.http.routes import (
     snapshots,
     sources,
 )
+from ingestion_service.http.waiting import SayWhatIsWaitedFor
 from ingestion_service.mcp import PATH as MCP_PATH
 from ingestion_service.mcp import McpEndpoint
 from ingestion_service.metrics import CountRequests
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
     app = FastAPI(title="docgraph ingestion service", version=__version__, lifespan=lifespan, responses=DOCUMENTED)
     app.state.service = made
     app.add_middleware(OneRequest)
+    app.add_middleware(SayWhatIsWaitedFor, prober=made.prober, lanes=made.lanes)
     # The outermost is added last: what is refused is counted too, and a body is read only for who has the token.
     app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES, except_prefix="/v1/snapshots", pace=BODY_PACE)
     app.add_middleware(TokenFirst, settings=made.settings, prefixes=("/v1", MCP_PATH))

@@ -1,7 +1,7 @@
-"""The sidecar's runtime: its graph store is handed out only while Neo4j answers a probe.
+"""The sidecar's runtime: its callers wait, so its stores have seconds where a task gives them a minute.
 
-Neo4j's driver retries for half a minute. A task may wait that long; a request may not, nor may a few of them hold all
-threads while all others wait for one. Everything else is `docgraph.runtime.connections`'s.
+Neo4j's driver retries for half a minute: its store is handed out only while Neo4j answers a probe. Redis and searches of
+Qdrant have `STORE_SECONDS`, embedding a question has `EMBED_SECONDS`. Everything else is `docgraph.runtime.connections`'s.
 """
 
 from __future__ import annotations
@@ -11,8 +11,15 @@ from functools import cached_property
 from docgraph.domain.errors import StoreUnavailableError
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
+from docgraph.state import State
 from docgraph.stores.graph import GraphStore
+from docgraph.stores.vectors import VectorStore
 from ingestion_service.probes import Prober
+
+#: Seconds that one call of a store may take in a request.
+STORE_SECONDS = 4
+#: Seconds after which a question is answered by words alone.
+EMBED_SECONDS = 2.0
 
 
 class ServiceRuntime(Runtime):
@@ -33,6 +40,16 @@ class ServiceRuntime(Runtime):
         for client in self.embedder.clients[1:]:
             self.prober.add("second_embedder", client.ping)
 
+    @cached_property
+    def state(self) -> State:
+        """Redis; a command without an answer is given up."""
+        return State.connect(self.settings.redis_url, answer_seconds=STORE_SECONDS)
+
+    @cached_property
+    def searched_vectors(self) -> VectorStore:
+        """Qdrant as searches use it; what deletes or compares may take longer, and uses `vectors`."""
+        return VectorStore(self.settings.qdrant_url, self.settings.qdrant_api_key, timeout_seconds=STORE_SECONDS)
+
     @property
     def graph(self) -> GraphStore:
         """Neo4j, which has answered a probe: one for each request, one for each use outside of requests.
@@ -51,4 +68,6 @@ class ServiceRuntime(Runtime):
     def close(self) -> None:
         """Close whatever was connected."""
         super().close()
+        if "searched_vectors" in self.__dict__:
+            self.__dict__.pop("searched_vectors").close()
         self._connected_graph.close()

@@ -82,7 +82,12 @@ class Shell:
         """Return a client for the service that the settings name; close it, or use it in a `with` statement."""
         from ingestctl.client import ServiceClient
 
-        return ServiceClient(self.settings.service_url, self.settings.token)
+        return ServiceClient(self.settings.service_url, self.settings.token, say=self._say)
+
+    def _say(self, message: str) -> None:
+        from rich.text import Text
+
+        self.notes().print(Text(printable(message), style="dim"), soft_wrap=True)
 
     def people(self) -> Console:
         """Return the console for human text: standard output, or standard error when that belongs to JSON."""

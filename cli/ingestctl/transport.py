@@ -6,7 +6,9 @@ It knows no route and decides nothing about files, progress or output; the route
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -23,6 +25,8 @@ _ONCE = RetryPolicy(attempts=1, first_pause=0.0)
 #: Seconds: to connect, and between two pieces of an answer.
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
+#: Seconds without an answer after which a person is told what is waited for.
+SAY_AFTER = 3.0
 _PASSING = frozenset({429, 502, 503, 504})
 
 A = TypeVar("A", bound="AnswerModel")
@@ -58,9 +62,18 @@ def _authorities(url: str) -> ssl.SSLContext | bool:
 class Transport:
     """The connection to the service at `url`."""
 
-    def __init__(self, url: str, token: str, *, retries: RetryPolicy = RETRIES) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        retries: RetryPolicy = RETRIES,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        """Prepare the connection; `say` is told what is waited for, and why, once that takes seconds."""
         self.url = url.rstrip("/")
         self._retries = retries
+        self._say = say
         self._met = False
         try:
             self._http = httpx.Client(
@@ -146,24 +159,53 @@ class Transport:
     ) -> httpx.Response:
         """Send a request; what fails on the way is tried again (every request here may be repeated without harm)."""
 
+        what = f"{method} {path}"
+        is_told = False
+
         def send() -> httpx.Response:
-            response = self._http.request(method, path, content=content() if content else None, **options)
+            # Bytes on their way are no silence.
+            with self._saying(what) if content is None else nullcontext():
+                response = self._http.request(method, path, content=content() if content else None, **options)
             self._met = True
             return response
+
+        def is_passing(response: httpx.Response) -> bool:
+            nonlocal is_told
+            if response.status_code not in _PASSING or response.status_code in accept:
+                return False
+            if retry and self._say is not None and not is_told:
+                is_told = True
+                self._say(f"{self.error(response, what)} Trying again.")
+            return True
 
         try:
             response = (self._retries if retry else _ONCE).call(
                 send,
                 # A service that never answered is not started, and waiting won't start it; one that did may be restarting.
                 error=lambda error: self._met and isinstance(error, httpx.TransportError),
-                result=lambda response: response.status_code in _PASSING and response.status_code not in accept,
+                result=is_passing,
                 pause=lambda response: _retry_after(response) or None,
             )
         except httpx.TransportError as error:
             raise self.unreachable(error) from error
         if response.status_code in accept or response.status_code < 400:
             return response
-        raise self.error(response, f"{method} {path}")
+        raise self.error(response, what)
+
+    @contextmanager
+    def _saying(self, what: str) -> Iterator[None]:
+        """Say what is waited for where it takes long."""
+        if self._say is None:
+            yield
+            return
+        message = f"The service at {self.url} has not answered for {SAY_AFTER:.0f} s ({what}); waiting up to {READ_TIMEOUT:.0f} s."
+        timer = threading.Timer(SAY_AFTER, self._say, [message])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def error(self, response: httpx.Response, what: str) -> CommandError:
         """Return the error that an answer says."""

@@ -84,7 +84,7 @@ class SearchReply(Reply):
         return cls(
             tag=answer.tag,
             confidence=answer.confidence,
-            advice=_advice(answer),
+            advice=" ".join([_advice(answer), *answer.notes]),
             evidence=[FoundSection.of(answer.tag, evidence) for evidence in answer.evidence],
         )
 

@@ -30,6 +30,7 @@ from ingestion_service.mcp.answers import (
     dataset_entry,
 )
 from ingestion_service.readiness import REQUIRED, dataset_readiness
+from ingestion_service.runtime import EMBED_SECONDS
 from ingestion_service.service import Service
 
 P = ParamSpec("P")
@@ -69,7 +70,14 @@ def add_tools(server: MCPServer, service: Service) -> None:
         read_section. `confidence` tells whether the documentation answers the question at all.
         """
         answer = retrieval.search(
-            runtime.graph, runtime.vectors, runtime.embedder, query, tag, limit=limit, related=False
+            runtime.graph,
+            runtime.searched_vectors,
+            runtime.embedder,
+            query,
+            tag,
+            limit=limit,
+            related=False,
+            embed_within=EMBED_SECONDS,
         )
         return SearchReply.of(answer.as_model()).as_result()
 

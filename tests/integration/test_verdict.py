@@ -291,8 +291,10 @@ def test_a_truncating_splitter_is_named(
 class BrokenEmbedder(EmbeddingClient):
     """Gives the same vector for every text."""
 
-    def embed(self, texts: Sequence[str], version: EmbeddingVersion | None = None) -> Vectors:
-        return np.repeat(super().embed(["The same for all."], version), len(texts), axis=0)
+    def embed(
+        self, texts: Sequence[str], version: EmbeddingVersion | None = None, *, within: float | None = None
+    ) -> Vectors:
+        return np.repeat(super().embed(["The same for all."], version, within=within), len(texts), axis=0)
 
 
 @pytest.fixture

@@ -74,6 +74,8 @@ class SearchResult:
         seconds = self.answer.timings.get("total")
         if not evidence:
             yield Text(f"Nothing in {printable(self.answer.tag)} answers this.", style="yellow")
+        for note in self.answer.notes:
+            yield Text(f"note: {printable(note)}", style="yellow")
         yield Text.assemble(
             "confidence ",
             _meter(confidence),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from docgraph.api.base import AnswerModel, Fine, Share
 
@@ -36,7 +38,10 @@ class Evidence(AnswerModel):
 
 
 class SearchAnswer(AnswerModel):
-    """The evidence for a question, best first, with how sure one may be that it answers (0 to 1) and seconds by step."""
+    """The evidence for a question, best first, with how sure one may be that it answers (0 to 1) and seconds by step.
+
+    `notes` say what the answer lacks and why; usually nothing, and then they are left out.
+    """
 
     query: str
     tag: str
@@ -44,3 +49,11 @@ class SearchAnswer(AnswerModel):
     confidence: Share
     timings: dict[str, Fine]
     counts: dict[str, int]
+    notes: list[str] = Field(default_factory=list)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_notes(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = serialized(self)
+        if not self.notes:
+            found.pop("notes", None)
+        return found

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from docgraph.domain.documents import EmbeddingVersion
 from docgraph.domain.errors import ConfigurationError, DocumentError, EmbeddingVersionError, StoreUnavailableError
 from docgraph.domain.retries import RetryPolicy
+from docgraph.domain.waits import EMBEDDER, waiting_for
 from docgraph.model_servers.versions import TEMPLATE, embedding_version
 
 Vectors = NDArray[np.float32]
@@ -29,6 +30,8 @@ _PROBE = "dimensions"
 _RETRIED_STATUS = frozenset({429, 502, 503, 504})
 #: A server that restarts is back within seconds; how long it is waited for is the client's own.
 _RETRIES = RetryPolicy(first_pause=0.1, longest_pause=1.0, patience=0.0)
+#: Seconds for which a server that refuses is asked again by a caller who has no more than some seconds himself.
+_HASTY_PATIENCE = 1.0
 
 
 class EmbeddingInputError(DocumentError):
@@ -81,26 +84,34 @@ class EmbeddingClient:
         """What the server computed with when it was asked last, as `openvino bf16`; None where it does not say it."""
         return self._engine
 
-    def version(self, *, patience: float | None = None) -> EmbeddingVersion:
+    def version(self, *, patience: float | None = None, within: float | None = None) -> EmbeddingVersion:
         """Return the version of the server's vectors, asked once (`GET /v1/models`).
 
         A server that is not ours says neither revision nor dimensions: then the revision is empty and one text is embedded
-        to count the dimensions. `patience` replaces the client's own.
+        to count the dimensions. `patience` and `within` (the seconds of one request) replace the client's own.
 
         Raises:
             StoreUnavailableError: the server can't be reached or answers with an error.
             ConfigurationError: the address is not that of an embedding server.
         """
-        with self._lock:
-            if self._version is None:
-                self._version = self._ask_version(patience)
-            return self._version
+        with waiting_for(EMBEDDER):
+            # Another thread may be asking: it is waited for as long as its request would be.
+            if not self._lock.acquire(timeout=-1 if within is None else within):
+                raise self._slow(f"no answer for {within:g} s")
+            try:
+                if self._version is None:
+                    self._version = self._ask_version(patience, within)
+                return self._version
+            finally:
+                self._lock.release()
 
-    def embed(self, texts: Sequence[str], version: EmbeddingVersion | None = None) -> Vectors:
+    def embed(
+        self, texts: Sequence[str], version: EmbeddingVersion | None = None, *, within: float | None = None
+    ) -> Vectors:
         """Return the vectors of `texts`: float32, shape `(len(texts), dimensions)`, each of length 1.
 
         They are of `version` (default: the one that the server named): a server that was started again with another model
-        meanwhile says so with each answer.
+        meanwhile says so with each answer. `within` is how many seconds a request may take whose caller has no more.
 
         Raises:
             EmbeddingInputError: a text exceeds the model's tokens; `index` says which, counted in `texts`.
@@ -113,7 +124,7 @@ class EmbeddingClient:
         parts: list[Vectors] = []
         start = 0
         for chunk in self._chunks(texts):
-            vectors, made = self._embed_chunk(version.model, chunk, start)
+            vectors, made = self._embed_chunk(version.model, chunk, start, within)
             if made not in {None, version.name}:
                 raise self._changed(version, f"version {made}")
             parts.append(vectors)
@@ -150,8 +161,8 @@ class EmbeddingClient:
             "started with another model. Start it with the old one, or name a server of each model."
         )
 
-    def _ask_version(self, patience: float | None) -> EmbeddingVersion:
-        answer = self._request("GET", "/models", patience=patience)
+    def _ask_version(self, patience: float | None, within: float | None) -> EmbeddingVersion:
+        answer = self._request("GET", "/models", patience=patience, within=within)
         named = _named_version(answer)
         if named is not None:
             self._engine = _named_engine(answer)
@@ -163,7 +174,7 @@ class EmbeddingClient:
             )
         entry = models[0]
         model = str(entry["id"])
-        vectors, _ = self._embed_chunk(model, [_PROBE], 0)
+        vectors, _ = self._embed_chunk(model, [_PROBE], 0, within)
         return embedding_version(
             model=model,
             revision=str(entry.get("revision") or ""),
@@ -186,10 +197,12 @@ class EmbeddingClient:
             characters += len(text)
         yield chunk
 
-    def _embed_chunk(self, model: str, texts: list[str], start: int) -> tuple[Vectors, str | None]:
+    def _embed_chunk(
+        self, model: str, texts: list[str], start: int, within: float | None
+    ) -> tuple[Vectors, str | None]:
         """Return the vectors of one request, and the version that the server says they are of (None: it says nothing)."""
         body = {"model": model, "input": texts, "encoding_format": "base64"}
-        answer = self._request("POST", "/embeddings", body=body, start=start)
+        answer = self._request("POST", "/embeddings", body=body, start=start, within=within)
         rows = answer.get("data")
         if not isinstance(rows, list) or len(rows) != len(texts):
             raise StoreUnavailableError(
@@ -214,22 +227,26 @@ class EmbeddingClient:
         body: Mapping[str, Any] | None = None,
         start: int = 0,
         patience: float | None = None,
+        within: float | None = None,
     ) -> Mapping[str, Any]:
         """Ask until there is an answer or patience ends; embedding is a pure function, so asking twice does no harm."""
 
+        timeout = self._http.timeout if within is None else httpx.Timeout(within)
+
         def ask() -> httpx.Response:
             try:
-                return self._http.request(method, self.url + path, json=body)
+                with waiting_for(EMBEDDER):
+                    return self._http.request(method, self.url + path, json=body, timeout=timeout)
             except httpx.TimeoutException as error:
-                raise StoreUnavailableError(
-                    f"The embedding server at {self.url} took too long to answer ({type(error).__name__}); look at its load and log."
-                ) from error
+                raise self._slow(type(error).__name__) from error
             except httpx.InvalidURL as error:
                 raise ConfigurationError(
                     f"DOCGRAPH_EMBEDDINGS_URL={self.url!r} is not a valid address: {error}"
                 ) from error
 
-        retries = replace(_RETRIES, patience=self._patience if patience is None else patience)
+        if patience is None:
+            patience = self._patience if within is None else min(within, _HASTY_PATIENCE)
+        retries = replace(_RETRIES, patience=patience)
         try:
             response = retries.call(
                 ask,
@@ -242,6 +259,11 @@ class EmbeddingClient:
             reason = f"HTTP {response.status_code}: {_error_of(response).get('message', '')}".rstrip(": ")
             raise self._unavailable(reason)
         return self._read(response, start)
+
+    def _slow(self, reason: str) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"The embedding server at {self.url} took too long to answer ({reason}); look at its load and log."
+        )
 
     def _unavailable(self, reason: str) -> StoreUnavailableError:
         return StoreUnavailableError(

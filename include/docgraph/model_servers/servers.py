@@ -21,9 +21,9 @@ class Embedder:
     version: EmbeddingVersion
     client: EmbeddingClient
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
+    def embed(self, texts: Sequence[str], *, within: float | None = None) -> Vectors:
         """Return the vectors of `texts`; see `EmbeddingClient.embed`."""
-        return self.client.embed(texts, self.version)
+        return self.client.embed(texts, self.version, within=within)
 
 
 class EmbeddingServers:
@@ -34,8 +34,10 @@ class EmbeddingServers:
         self.first = first
         self.clients = (first, *others)
 
-    def serving(self, name: str, *, patience: float | None = None) -> Embedder:
-        """Return the embedder of the version with this name; `patience` is how many seconds a server may need to be back.
+    def serving(self, name: str, *, patience: float | None = None, within: float | None = None) -> Embedder:
+        """Return the embedder of the version with this name.
+
+        `patience` is how many seconds a server may need to be back, `within` how many one may take to answer.
 
         Raises:
             EmbeddingVersionError: all servers answer, and none makes that version.
@@ -49,7 +51,7 @@ class EmbeddingServers:
         away = False
         for client in self.clients:
             try:
-                version = client.version(patience=patience)
+                version = client.version(patience=patience, within=within)
             except StoreUnavailableError as error:
                 away = True
                 said.append(str(error).rstrip("."))

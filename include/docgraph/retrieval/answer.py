@@ -56,6 +56,8 @@ class Answer:
     counts: Mapping[str, int] = field(default_factory=dict)
     #: What the confidence was computed from, for calibration; no part of the JSON form.
     features: Features | None = None
+    #: What the answer lacks, and why.
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return `answer_json`."""

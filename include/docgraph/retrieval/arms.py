@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 
+from docgraph.domain.errors import StoreUnavailableError
 from docgraph.model_servers import Embedder, EmbeddingInputError
 from docgraph.retrieval.validated import Candidate, Candidates
 from docgraph.stores.graph import GraphStore
@@ -62,14 +64,17 @@ class Arms:
         self,
         reader: GraphStore,
         vectors: VectorStore,
-        embedder: Embedder,
+        embedder: Embedder | None,
         tag: str,
         questions: Sequence[str],
         pool: int,
         filters: Filters,
         documents: Sequence[str] | None,
         watch: Stopwatch,
+        *,
+        embed_within: float | None = None,
     ) -> None:
+        """Prepare both; without an `embedder`, or where it takes longer than `embed_within` seconds, only words are looked for."""
         self._reader = reader
         self._vectors = vectors
         self._embedder = embedder
@@ -79,14 +84,18 @@ class Arms:
         self._filters = filters
         self._documents = documents
         self._watch = watch
+        self._embed_within = embed_within
         self._embedded: list[list[float]] = []
+        #: Why only words were looked for.
+        self.without_meaning: StoreUnavailableError | None = None
         #: What both arms named for each of the questions when they were last asked.
         self.asked: list[Candidates] = []
 
     def ask(self, stillness: Stillness) -> Candidates:
         """Ask both arms, and return the candidates of all questions together."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dense") as executor:
-            dense = executor.submit(self._dense)
+            # In this context: what is waited for there belongs to the same request.
+            dense = executor.submit(copy_context().run, self._dense)
             lexical = self._fulltext(stillness)
             self.asked = [Candidates(*both) for both in zip(dense.result(), lexical, strict=True)]
         return Candidates(
@@ -95,10 +104,19 @@ class Arms:
         )
 
     def _dense(self) -> list[tuple[Candidate, ...]]:
+        if self._embedder is None or self.without_meaning is not None:
+            return [() for _ in self._questions]
         if not self._embedded:
             started = time.perf_counter()
-            self._embedded = embed_questions(self._embedder, self._questions)
-            self._watch.add("embed", started)
+            try:
+                self._embedded = embed_questions(self._embedder, self._questions, within=self._embed_within)
+            except StoreUnavailableError as error:
+                if self._embed_within is None:
+                    raise
+                self.without_meaning = error
+                return [() for _ in self._questions]
+            finally:
+                self._watch.add("embed", started)
         started = time.perf_counter()
         limit = self._pool if self._filters.heading is None else max(HEADING_POOL, self._pool)
         found = []
@@ -138,12 +156,15 @@ class Arms:
         ]
 
 
-def embed_questions(embedder: Embedder, questions: Sequence[str]) -> list[list[float]]:
-    """Return the vectors of questions; one that is longer than the model reads is embedded from its beginning."""
+def embed_questions(embedder: Embedder, questions: Sequence[str], *, within: float | None = None) -> list[list[float]]:
+    """Return the vectors of questions; one that is longer than the model reads is embedded from its beginning.
+
+    `within` is how many seconds the server may take.
+    """
     texts = list(questions)
     while True:
         try:
-            return [[float(x) for x in vector] for vector in embedder.embed(texts)]
+            return [[float(x) for x in vector] for vector in embedder.embed(texts, within=within)]
         except EmbeddingInputError as error:
             text = texts[error.index]
             if len(text) <= _SHORTEST_CUT:

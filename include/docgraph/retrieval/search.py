@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from docgraph.domain.errors import EmbeddingVersionError
+from docgraph.domain.errors import EmbeddingVersionError, StoreUnavailableError
 from docgraph.domain.identity import canonical_text, is_tag
 from docgraph.domain.site_routes import Site
 from docgraph.model_servers import Embedder, EmbeddingServers
@@ -29,6 +29,7 @@ from docgraph.stores.vectors import VectorStore
 MAX_LIMIT = 100
 MAX_OFFSET = 1000
 MAX_QUERY_LENGTH = 10_000
+_WORDS_ALONE = "Found by words alone, not by meaning:"
 _TOP_FOR_COVERAGE, _TOP_FOR_AGREEMENT = 3, 5
 
 
@@ -57,6 +58,7 @@ def search(
     related: bool = True,
     embedding_version: str | None = None,
     sites: Sequence[Site] = (),
+    embed_within: float | None = None,
 ) -> Answer:
     """Answer a question from one dataset: evidence, best first, with reasons, confidence (0 to 1) and timings (seconds).
 
@@ -65,6 +67,8 @@ def search(
     among it are followed as on the `sites` that the dataset is published as.
     `embedding_version` asks the points of another version than the readers' (by name), which is how one that is being
     built is tried.
+    `embed_within` is for a caller who waits: where the embedding server has not answered after so many seconds, sections are
+    found by their words alone, and the answer's notes say so.
 
     Raises:
         QueryError: the question, tag, limit or offset can't be used as it is.
@@ -76,7 +80,15 @@ def search(
     watch = Stopwatch()
     question = _checked(query, tag, limit, offset)
     filters = Filters(*(_sendable(value) if value else None for value in (source_prefix, content_type, heading)))
-    own = _embedder_of(reader, embedder, tag, embedding_version)
+    unavailable: StoreUnavailableError | None = None
+    own: Embedder | None = None
+    dataset = reader.dataset(tag)
+    try:
+        own = _embedder_of(reader, embedder, tag, embedding_version, dataset, within=embed_within)
+    except StoreUnavailableError as error:
+        if embed_within is None:
+            raise
+        unavailable = error
     documents = None
     if filters.on_documents:
         documents = reader.documents_matching(
@@ -85,7 +97,7 @@ def search(
     if documents is not None and not documents:
         return Answer(query, tag, (), 0.0, watch.timings, {"dense": 0, "fulltext": 0, "dropped": 0})
     pool = max(POOL, 2 * (limit + offset))
-    arms = Arms(reader, vectors, own, tag, [question], pool, filters, documents, watch)
+    arms = Arms(reader, vectors, own, tag, [question], pool, filters, documents, watch, embed_within=embed_within)
     terms = query_terms(question)
 
     def ranked(candidates: Candidates, hits: Mapping[str, Hit]) -> _Found:
@@ -101,7 +113,9 @@ def search(
     watch.seconds["read"] += read.read_seconds
     found, near = read.beside or (ranked(read.candidates, read.hits), Near())
     page = found.ranked.ranking[offset : offset + limit]
-    return _answer(query, tag, found, page, near, read.dropped, watch)
+    answer = _answer(query, tag, found, page, near, read.dropped, watch)
+    unavailable = unavailable or arms.without_meaning
+    return answer if unavailable is None else replace(answer, notes=(f"{_WORDS_ALONE} {unavailable}",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +196,8 @@ def _embedder_of(
     tag: str,
     name: str | None,
     dataset: Mapping[str, Any] | None = None,
+    *,
+    within: float | None = None,
 ) -> Embedder:
     dataset = dataset or reader.dataset(tag)
     if dataset is None:
@@ -189,7 +205,7 @@ def _embedder_of(
             f"No dataset has the tag {tag!r}; `ingestctl status` lists the datasets, `ingestctl ingest FILES --tag={tag}` makes it."
         )
     try:
-        return embedder.serving(name or dataset["embedding_version"])
+        return embedder.serving(name or dataset["embedding_version"], within=within)
     except EmbeddingVersionError as error:
         raise EmbeddingVersionError(
             f"The dataset {tag!r} can't be asked. {error} Start a server with the model that the dataset was indexed with, or move "

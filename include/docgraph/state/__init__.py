@@ -61,13 +61,17 @@ class State:
         self.quarantine = Quarantine(server)
 
     @classmethod
-    def connect(cls, redis_url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS) -> State:
+    def connect(
+        cls, redis_url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS, answer_seconds: float | None = None
+    ) -> State:
         """Prepare the state at `redis_url`; the first question opens the connection.
+
+        `answer_seconds` is how long a command may stay without an answer, for those whose callers wait.
 
         Raises:
             ConfigurationError: the address is none of Redis.
         """
-        return cls(Server(redis_url, events_ttl_seconds=events_ttl_seconds))
+        return cls(Server(redis_url, events_ttl_seconds=events_ttl_seconds, answer_seconds=answer_seconds))
 
     @property
     def address(self) -> str:

@@ -24,6 +24,7 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from docgraph.domain.errors import ConfigurationError, StateUnreadableError, StoreUnavailableError
+from docgraph.domain.waits import REDIS, waiting_for
 from docgraph.state import keys
 
 #: At most this many events of a job are kept (approximately, at least).
@@ -49,9 +50,17 @@ class Server:
     """A Redis server as the modules of this package use it; connects when it is first asked something."""
 
     def __init__(
-        self, url: str, *, events_ttl_seconds: int = EVENTS_TTL_SECONDS, events_kept: int = EVENTS_KEPT
+        self,
+        url: str,
+        *,
+        events_ttl_seconds: int = EVENTS_TTL_SECONDS,
+        events_kept: int = EVENTS_KEPT,
+        answer_seconds: float | None = None,
     ) -> None:
         """Prepare the connections to `url` (`redis://`, `rediss://` or `unix://`).
+
+        A command without an answer is given up after 15 seconds and sent again, some times; with `answer_seconds` it is given
+        up after so many, and for good. What a server that is starting refuses is sent again for two to four seconds either way.
 
         Raises:
             ConfigurationError: the address is none of Redis.
@@ -70,13 +79,21 @@ class Server:
         self._common = common
         # At least half of each pause is certain: an outage of two seconds is always waited out.
         backoff = EqualJitterBackoff(base=_BACKOFF_FIRST, cap=_BACKOFF_MOST)
+        self._answer_seconds = _ANSWER_SECONDS if answer_seconds is None else answer_seconds
+        again: tuple[type[Exception], ...] = (redis.exceptions.ConnectionError,)
+        self._sent_again = (
+            again if answer_seconds is not None else (*again, redis.exceptions.TimeoutError, TimeoutError)
+        )
         try:
             # Any: the library leaves `execute_command` untyped.
             self._client: Any = redis.Redis.from_url(
-                url, retry=Retry(backoff, _RETRIES), socket_timeout=_ANSWER_SECONDS, **common
+                url, retry=Retry(backoff, _RETRIES, self._sent_again), socket_timeout=self._answer_seconds, **common
             )
             self._blocking = redis.Redis.from_url(
-                url, retry=Retry(backoff, _RETRIES), socket_timeout=MAX_BLOCK_MS / 1000 + _ANSWER_SECONDS, **common
+                url,
+                retry=Retry(backoff, _RETRIES, self._sent_again),
+                socket_timeout=MAX_BLOCK_MS / 1000 + self._answer_seconds,
+                **common,
             )
             self._pinging = redis.Redis.from_url(
                 url,
@@ -195,8 +212,10 @@ class Server:
         if client is None:
             client = self._loops[loop] = redis.asyncio.Redis.from_url(
                 self._url,
-                retry=AsyncRetry(EqualJitterBackoff(base=_BACKOFF_FIRST, cap=_BACKOFF_MOST), _RETRIES),
-                socket_timeout=MAX_BLOCK_MS / 1000 + _ANSWER_SECONDS,
+                retry=AsyncRetry(
+                    EqualJitterBackoff(base=_BACKOFF_FIRST, cap=_BACKOFF_MOST), _RETRIES, self._sent_again
+                ),
+                socket_timeout=MAX_BLOCK_MS / 1000 + self._answer_seconds,
                 **self._common,
             )
         return client
@@ -205,7 +224,8 @@ class Server:
     def explaining(self) -> Iterator[None]:
         """Turn the client's errors into ours: which server, why, what to do; never the password."""
         try:
-            yield
+            with waiting_for(REDIS):
+                yield
         except redis.exceptions.RedisError as error:
             if "WRONGTYPE" in str(error):
                 raise StateUnreadableError(

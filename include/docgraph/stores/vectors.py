@@ -19,6 +19,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 
 from docgraph.domain.documents import COLLECTION_PREFIX, EmbeddingVersion, Point, StoredPoint
 from docgraph.domain.errors import InfrastructureError, StoreUnavailableError
+from docgraph.domain.waits import QDRANT, waiting_for
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,7 +49,8 @@ def _translated(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            with waiting_for(QDRANT):
+                return function(*args, **kwargs)
         except (ResponseHandlingException, httpx.TransportError) as error:
             raise StoreUnavailableError(
                 f"Qdrant can't be reached: {error}. Check `make status` and Qdrant's log."

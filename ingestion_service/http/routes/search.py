@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from docgraph import retrieval
 from docgraph.api.search import SearchAnswer
 from ingestion_service.lanes import in_lane
+from ingestion_service.runtime import EMBED_SECONDS
 from ingestion_service.service import Svc
 
 router = APIRouter(tags=["search"])
@@ -32,7 +33,7 @@ async def search(
     def answer() -> SearchAnswer:
         return retrieval.search(
             runtime.graph,
-            runtime.vectors,
+            runtime.searched_vectors,
             runtime.embedder,
             q,
             tag,
@@ -43,6 +44,7 @@ async def search(
             heading=heading,
             related=related,
             sites=runtime.config.dataset(tag).published,
+            embed_within=EMBED_SECONDS,
         ).as_model()
 
     return await in_lane(service.lanes.searches, answer)

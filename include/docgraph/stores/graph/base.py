@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import neo4j
 from docgraph.domain.errors import DocumentTooLargeError, InfrastructureError, StoreUnavailableError
+from docgraph.domain.waits import NEO4J, waiting_for
 from docgraph.stores.graph.stillness import Restlessness, Stillness
 from neo4j import exceptions as neo4j_errors
 
@@ -28,7 +29,8 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            with waiting_for(NEO4J):
+                return function(*args, **kwargs)
         except neo4j_errors.AuthError as error:
             raise StoreUnavailableError(
                 "Neo4j refuses the user or password; check DOCGRAPH_NEO4J_USER and DOCGRAPH_NEO4J_PASSWORD (`make env`)."

@@ -108,6 +108,8 @@ class StateCollector(Collector):
         """Read and yield; without Redis, only that it is down."""
         up = GaugeMetricFamily("docgraph_redis_up", "1 if Redis could be read for this scrape.")
         try:
+            # A ping is given up after two seconds: a scrape has to say that Redis hangs, not to hang with it.
+            self._state.ping()
             found = list(self._read())
         except StoreUnavailableError as error:
             _log.warning("No job metrics in this scrape: %s", error)

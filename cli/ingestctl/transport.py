@@ -26,7 +26,7 @@ _ONCE = RetryPolicy(attempts=1, first_pause=0.0)
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
 #: Seconds without an answer after which a person is told what is waited for.
-SAY_AFTER = 3.0
+SAY_AFTER = 2.0
 _PASSING = frozenset({429, 502, 503, 504})
 
 A = TypeVar("A", bound="AnswerModel")

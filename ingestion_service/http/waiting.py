@@ -25,6 +25,9 @@ _INTERVAL = 0.5
 #: Seconds that the store may take to answer the probe.
 _PROBE_SECONDS = 1.0
 
+#: What says itself which stores don't answer, within three seconds.
+_SAY_THEMSELVES = frozenset({"/health", "/ready", "/metrics"})
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +43,7 @@ class SayWhatIsWaitedFor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and look at what it waits for when it takes long."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in _SAY_THEMSELVES:
             await self._app(scope, receive, send)
             return
         started = is_answered = False

@@ -99,6 +99,8 @@ def test_every_route_answers_or_names_the_store_that_hangs(
             said[f"{method} {path}"] = f"{seconds:.1f} s: {answer.status_code} {answer.text[:300]}"
             assert seconds < TOLD + BUSY, said
             assert answer.status_code < 500 or answer.status_code == 503, said
+            if path == "/metrics":
+                assert f"docgraph_redis_up {float(store != 'redis')}" in answer.text
             if answer.status_code == 503:
                 assert store in answer.text.lower().replace("embedding server", "embedder"), said
     # It goes on as if nothing had been.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -175,11 +176,7 @@ def _targets(service: Service, body: RepairRequest) -> list[Target]:
 
 
 def _documents_at(graph: GraphStore, address: str, tag: str | None) -> list[dict[str, str]]:
-    try:
-        uri = Address.of(address).uri
-    except AddressError as error:
-        raise ApiError(422, "bad_address", str(error), "") from error
-    rows = graph.documents_at(uri, tag)
+    rows = graph.documents_at(_address_or_id(address), tag)
     if not rows:
         where = f"the dataset {tag!r} has" if tag else "any dataset has"
         raise ApiError(
@@ -189,3 +186,15 @@ def _documents_at(graph: GraphStore, address: str, tag: str | None) -> list[dict
             "Its address is as `ingestctl search` and `ingestctl status` show it.",
         )
     return rows
+
+
+def _address_or_id(text: str) -> str:
+    try:
+        # A document's id is shown beside its address, and is none.
+        return str(uuid.UUID(text))
+    except ValueError:
+        pass
+    try:
+        return Address.of(text).uri
+    except AddressError as error:
+        raise ApiError(422, "bad_address", str(error), "") from error

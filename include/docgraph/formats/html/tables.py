@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from docgraph.formats.html.chrome import Attributes, classes_of, is_left_out
+from docgraph.formats.html.elements import HEADINGS
 from docgraph.formats.writer import Inline
 
 if TYPE_CHECKING:
@@ -14,25 +15,68 @@ if TYPE_CHECKING:
 Cell = list[Inline]
 
 _LAYOUT_CLASSES = frozenset({"highlighttable", "rouge-table", "linenotable", "syntaxhighlighter", "layout"})
-_HEADINGS = "h1, h2, h3, h4, h5, h6"
 _MAX_ROWSPAN = 1_000
 _MAX_COLSPAN = 100
 _MAX_CELLS = 200_000
 _GROUPS = frozenset({"tbody", "tfoot", "thead"})
 
 
-def is_layout(table: LexborNode) -> bool:
-    """Tell a table that frames blocks (code beside line numbers, notes with a picture, whole pages) from one of data."""
+def with_blocks(root: LexborNode) -> frozenset[int]:
+    """Return the ids of the tables below `root` in which headings, other tables or code of several lines stand.
+
+    In one pass over all of them: to look into each table for the tables in it takes quadratic time where they are nested.
+    """
+    found: set[int] = set()
+    # The tables around a node from the outermost on, each with whether a block of code is open in it.
+    around: list[tuple[int, bool]] = []
+    todo: list[LexborNode | None] = [root.first_child]
+    leaving: list[tuple[str, LexborNode]] = []
+    while todo or leaving:
+        node = todo.pop() if todo else None
+        if node is None:
+            if not leaving:
+                break
+            tag, left = leaving.pop()
+            if tag == "table":
+                around.pop()
+            elif tag == "pre" and around:
+                around[-1] = (around[-1][0], False)
+            todo.append(left.next)
+            continue
+        tag = (node.tag or "") if node.is_element_node else ""
+        if around and (tag in HEADINGS or tag == "table" or _is_code_of_lines(node, tag, is_open=around[-1][1])):
+            # Those around one that was found are found already.
+            for identifier, _ in reversed(around):
+                if identifier in found:
+                    break
+                found.add(identifier)
+        if tag == "table":
+            around.append((node.mem_id, False))
+        elif tag == "pre" and around and not around[-1][1]:
+            around[-1] = (around[-1][0], True)
+        else:
+            tag = ""
+        leaving.append((tag, node))
+        todo.append(node.first_child)
+    return frozenset(found)
+
+
+def _is_code_of_lines(node: LexborNode, tag: str, *, is_open: bool) -> bool:
+    return tag == "pre" and not is_open and "\n" in node.text().strip("\n")
+
+
+def is_layout(table: LexborNode, with_blocks: Collection[int]) -> bool:
+    """Tell a table that frames blocks (code beside line numbers, notes with a picture, whole pages) from one of data.
+
+    `with_blocks` are the ids of the tables that have blocks in them.
+    """
     attributes = table.attributes
     if attributes.get("role") in ("none", "presentation") or not _LAYOUT_CLASSES.isdisjoint(classes_of(attributes)):
         return True
     parent = table.parent
     if parent is not None and "admonitionblock" in classes_of(parent.attributes):
         return True
-    # A selector of a table in a table would find each inner one, because it asks about what is around it, too.
-    if table.css_first(_HEADINGS) is not None or any(inner.mem_id != table.mem_id for inner in table.css("table")):
-        return True
-    return any("\n" in block.text().strip("\n") for block in table.css("pre"))
+    return table.mem_id in with_blocks
 
 
 def rows_of(table: LexborNode, read: Callable[[LexborNode], Cell]) -> tuple[Cell, list[list[Cell]], int]:

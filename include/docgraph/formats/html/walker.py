@@ -28,7 +28,7 @@ from docgraph.formats.html.elements import (
     VERBATIM,
 )
 from docgraph.formats.html.inlines import Run
-from docgraph.formats.html.tables import is_layout, rows_of
+from docgraph.formats.html.tables import is_layout, rows_of, with_blocks
 from docgraph.formats.writer import Inline, Item, OutlineWriter
 
 Leave = Callable[[], None]
@@ -78,6 +78,8 @@ class Walker:
         self._resolve = resolve or (lambda reference: reference)
         self._run = Run()
         self._lists: list[_List] = []
+        self._depth = 0  # of those that are no frames; the frames are all around them
+        self._with_blocks: frozenset[int] = frozenset()
         self._items: list[Item] = []
         self._marker: str | None = None
         self._boxes = 0
@@ -96,6 +98,7 @@ class Walker:
     def walk(self, root: LexborNode, *, is_body: bool = False) -> None:
         """Write what `root` contains; in the whole body of a page its frame is left out."""
         self._is_body = is_body
+        self._with_blocks = with_blocks(root) if root.css_first("table") is not None else frozenset[int]()
         self._descend(root)
         self._flush()
         self._end_list()
@@ -107,8 +110,7 @@ class Walker:
             if not isinstance(step, LexborNode):
                 step()
                 continue
-            following = step.next
-            if following is not None:
+            if (following := step.next) is not None:
                 todo.append(following)
             if step.is_text_node:
                 self._run.text(step.text_content or "")
@@ -118,8 +120,7 @@ class Walker:
             leave = self._enter(step)
             if leave is not None:
                 todo.append(leave)
-                child = step.first_child
-                if child is not None:
+                if (child := step.first_child) is not None:
                     todo.append(child)
 
     def _enter(self, node: LexborNode) -> Leave | None:
@@ -143,7 +144,7 @@ class Walker:
         if tag in VERBATIM:
             self._code(node, attributes)
             return None
-        if tag == "table" and not self._flat and not is_layout(node):
+        if tag == "table" and not self._flat and not is_layout(node, self._with_blocks):
             self._table(node, attributes)
             return None
         if tag in BLOCKS:
@@ -265,11 +266,12 @@ class Walker:
         start = attributes.get("start") or "1"
         number = int(start) if start.isdecimal() and len(start) < 10 else 1
         self._lists.append(_List(number if tag == "ol" else None))
+        self._depth += 1
         return self._leave_list
 
     def _leave_list(self) -> None:
         self._break()
-        self._lists.pop()
+        self._depth -= not self._lists.pop().is_frame
         self._marker = None
         if not self._lists:
             self._end_list()
@@ -348,8 +350,9 @@ class Walker:
         self._spill_tabs()
         self._written()
         self._marker = None
-        for around in self._lists:
-            around.is_frame = True
+        for inner in self._lists[len(self._lists) - self._depth :]:
+            inner.is_frame = True
+        self._depth = 0
         anchor = heading.anchor()
         if self._prefix:
             anchor = f"{self._prefix}#{anchor}" if anchor else self._prefix
@@ -382,13 +385,11 @@ class Walker:
             self._flush(leads_in=leads_in)
 
     def _flush(self, *, leads_in: bool = False) -> None:
-        pieces = self._run.take()
-        if not pieces:
+        if not (pieces := self._run.take()):
             return
         self._written()
-        depth = sum(not each.is_frame for each in self._lists)
-        if depth:
-            self._items.append(Item(tuple(pieces), min(depth - 1, _MAX_DEPTH), self._marker or ""))
+        if self._depth:
+            self._items.append(Item(tuple(pieces), min(self._depth - 1, _MAX_DEPTH), self._marker or ""))
             self._marker = None
         else:
             self._end_list()

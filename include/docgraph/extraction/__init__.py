@@ -65,17 +65,23 @@ def extract(parsed: ParsedDocument, options: ExtractOptions | None = None) -> Ex
 def _extract(parsed: ParsedDocument, options: ExtractOptions) -> Extraction:
     view = view_of(parsed)
     entities: dict[Named, Entity] = {}
+    ids: dict[Named, str] = {}
     mentions: dict[tuple[str, str], Mention] = {}
     relations: dict[tuple[str, str, str, str], Relation] = {}
     room: Counter[tuple[str, str]] = Counter()
 
+    def id_of(named: Named) -> str:
+        if named not in ids:
+            ids[named] = entity_id(parsed.tag, named.kind, named.name)
+        return ids[named]
+
     def entity(named: Named) -> Entity:
         if named not in entities:
-            entities[named] = Entity(entity_id(parsed.tag, named.kind, named.name), named.kind, named.name)
+            entities[named] = Entity(id_of(named), named.kind, named.name)
         return entities[named]
 
     def mention(section: str, named: Named, rule: str) -> bool:
-        key = (section, entity_id(parsed.tag, named.kind, named.name))
+        key = (section, id_of(named))
         if key not in mentions:
             if room[section, "mentions"] == _MAX_MENTIONS:
                 return False

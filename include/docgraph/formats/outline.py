@@ -135,7 +135,9 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 def earliest(breaks: Iterable[Break]) -> tuple[Break, ...]:
     """Sort breaks and keep the best rank of each offset."""
-    best: dict[int, Rank] = {}
+    best: dict[int, Break] = {}
     for found in breaks:
-        best[found.offset] = min(found.rank, best.get(found.offset, found.rank))
-    return tuple(Break(offset, best[offset]) for offset in sorted(best))
+        known = best.get(found.offset)
+        if known is None or found.rank < known.rank:
+            best[found.offset] = found
+    return tuple(best[offset] for offset in sorted(best))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
@@ -41,9 +42,10 @@ def test_a_thread_with_a_copy_of_the_context_belongs_to_the_work_and_another_doe
             begun.set()
             returning.wait(10)
 
+    runs: list[tuple[Callable[..., None], str]] = [(call, REDIS), (copy_context().run, QDRANT)]
     with ThreadPoolExecutor(2) as threads, noted() as waits:
         try:
-            for run, store in ((lambda *given: call(*given), REDIS), (copy_context().run, QDRANT)):
+            for run, store in runs:
                 begun = threading.Event()
                 arguments = (store, begun) if store == REDIS else (call, store, begun)
                 threads.submit(run, *arguments)

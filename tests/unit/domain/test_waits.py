@@ -42,8 +42,9 @@ def test_a_thread_with_a_copy_of_the_context_belongs_to_the_work_and_another_doe
             begun.set()
             returning.wait(10)
 
-    runs: list[tuple[Callable[..., None], str]] = [(call, REDIS), (copy_context().run, QDRANT)]
     with ThreadPoolExecutor(2) as threads, noted() as waits:
+        # The context is copied where the work is noted.
+        runs: list[tuple[Callable[..., None], str]] = [(call, REDIS), (copy_context().run, QDRANT)]
         try:
             for run, store in runs:
                 begun = threading.Event()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from docgraph.api.explain import Explanation
     from docgraph.api.health import DatasetReadiness, Health, Readiness
     from docgraph.api.integrity import Operation, RepairRequest
-    from docgraph.api.jobs import AcceptedJobs, Job, JobDetails, JobRequest, ResumedJob
+    from docgraph.api.jobs import AcceptedJobs, Job, JobDetails, JobRequest, Jobs, ResumedJob
     from docgraph.api.reports import Report
     from docgraph.api.search import SearchAnswer
     from docgraph.api.sources import SourceState
@@ -61,9 +61,13 @@ class ServiceClient(Transport):
 
     def jobs(self, *, tag: str | None, status: str | None, run_id: str | None, limit: int) -> list[Job]:
         """Return jobs, newest first."""
+        return self.listing(tag=tag, status=status, run_id=run_id, limit=limit).jobs
+
+    def listing(self, *, tag: str | None, status: str | None, run_id: str | None, limit: int) -> Jobs:
+        """Return jobs, newest first, and those among them that can't be read."""
         from docgraph.api.jobs import Jobs
 
-        return self.get(Jobs, "/v1/jobs", params=_given(tag=tag, status=status, run_id=run_id, limit=limit)).jobs
+        return self.get(Jobs, "/v1/jobs", params=_given(tag=tag, status=status, run_id=run_id, limit=limit))
 
     def job(self, job_id: str) -> JobDetails:
         """Return one job with its checkpoints."""

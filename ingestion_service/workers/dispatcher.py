@@ -21,7 +21,7 @@ from docgraph.ingest.airflow_api import AirflowApi, LiveRun
 from docgraph.ingest.intake import NewJob
 from docgraph.ingest.launcher import INGEST_DAG, RunLauncher
 from docgraph.runtime.connections import Runtime
-from docgraph.state import StreamEntry
+from docgraph.state import StreamEntry, UnreadableJob
 from docgraph.state.jobs import FOREIGN_FIELD_LIMIT
 from ingestion_service.metrics import ServiceMetrics
 
@@ -54,6 +54,7 @@ class Dispatcher:
         self._launcher = launcher
         self._metrics = metrics
         self._tried: dict[tuple[str, int], _Tried] = {}
+        self._said: set[str] = set()
 
     def tick(self) -> None:
         """Look at what waits unclaimed and do what is due.
@@ -70,7 +71,8 @@ class Dispatcher:
         foreign = [entry for entry in entries if entry.is_foreign]
         admitted = self._take_in(foreign)
         named = [entry.fields["job_id"] for entry in entries if entry.status == JobStatus.QUEUED]
-        states = self._runtime.state.jobs.get_many(dict.fromkeys([*named, *admitted]))
+        states, unreadable = self._runtime.state.jobs.look_at(dict.fromkeys([*named, *admitted]))
+        self._say_once(unreadable)
         waiting = [state for state in states if state.status is JobStatus.QUEUED]
         self._forget_all_but(waiting)
         due = [state for state in waiting if self._is_due(state)]
@@ -85,6 +87,12 @@ class Dispatcher:
                 raise launch.error
             _log.info("Run %s for %d unclaimed jobs of %s.", launch.run_id, len(launch.jobs), launch.tag)
             self._leave_to_run(launch.jobs)
+
+    def _say_once(self, unreadable: Sequence[UnreadableJob]) -> None:
+        for each in unreadable:
+            if each.key not in self._said:
+                _log.warning("%s is left alone, because it can't be read: %s.", each.key, each.reason)
+        self._said = {each.key for each in unreadable}
 
     def _leave_to_run(self, jobs: Sequence[JobState]) -> None:
         for state in jobs:
@@ -206,7 +214,8 @@ def _covers(run: LiveRun, state: JobState) -> bool:
     if run.conf.get("tag") != state.job.tag:
         return False
     job_ids = run.conf.get("job_ids")
-    if job_ids is not None and state.job.job_id not in job_ids:
+    # Anyone may trigger the DAG with any configuration.
+    if job_ids is not None and not (isinstance(job_ids, list) and state.job.job_id in job_ids):
         return False
     return run.state == "queued" or _time(run.queued_at) >= _time(state.queued_at)
 

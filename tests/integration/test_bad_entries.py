@@ -70,3 +70,37 @@ def test_a_bad_address_is_the_callers_mistake_everywhere(http: httpx.Client, tag
     if len(address) < 10_000:
         answer = http.get("/v1/explain", params={"uri": address})
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_query")
+
+
+def test_jobs_that_can_not_be_read_are_named_and_the_others_are_taken_in_and_listed(
+    http: httpx.Client, state: State, own_redis_url: str, tag: str
+) -> None:
+    content = uuid.uuid4().bytes
+    http.post("/v1/snapshots", content=content).raise_for_status()
+    entry = {"tag": tag, "checksum": hashlib.sha256(content).hexdigest()}
+    bad, good = [str(uuid.uuid4()) for _ in range(4)], [str(uuid.uuid4()) for _ in range(4)]
+    with redis.Redis.from_url(own_redis_url) as client:
+        for job_id in bad:
+            client.xadd("ingest:jobs", {**entry, "job_id": job_id, "source_uri": f"upload:///{job_id}.md"})
+        wait_for(lambda: len(state.jobs.get_many(bad)) == len(bad), "the jobs are queued")
+        lacking, future, worded, other = (f"ingest:state:{job_id}" for job_id in bad)
+        client.hdel(lacking, "source_uri")
+        client.hset(future, "v", "99")
+        client.hset(worded, "queued_at", "yesterday")
+        client.delete(other)
+        client.rpush(other, "mine")
+        for job_id in good:
+            client.xadd("ingest:jobs", {**entry, "job_id": job_id, "source_uri": f"upload:///{job_id}.md"})
+        wait_for(lambda: len(state.jobs.get_many(good)) == len(good), "the good entries are jobs")
+    answer = http.get("/v1/jobs", params={"tag": tag, "limit": 1_000}).raise_for_status().json()
+    assert set(good) <= {job["job_id"] for job in answer["jobs"]}
+    reasons = {each["key"]: each["reason"] for each in answer["unreadable"]}
+    assert set(reasons) == {lacking, future, worded, other}
+    assert "'source_uri' is missing" in reasons[lacking]
+    assert "newer docgraph" in reasons[future]
+    assert "yesterday" in reasons[worded]
+    assert "another type" in reasons[other]
+    for job_id in bad:
+        shown = http.get(f"/v1/jobs/{job_id}")
+        assert (shown.status_code, shown.json()["error"]["code"]) == (409, "state_unreadable")
+    assert http.get("/metrics").status_code == 200

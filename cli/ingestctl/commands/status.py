@@ -14,7 +14,7 @@ from ingestctl.commands._options import EPILOG, AnyTag, Json, start
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from docgraph.api.jobs import Job, JobDetails
+    from docgraph.api.jobs import Job, JobDetails, UnreadableJob
 
 #: The service lists no more at once.
 MAX_JOBS = 1000
@@ -44,8 +44,8 @@ def status(
         if jobs:
             shell.show(NamedJobs([client.job(job_id) for job_id in jobs]))
             return
-        found = client.jobs(tag=tag, status=only.value if only else None, run_id=run, limit=limit)
-    shell.show(JobTable(found))
+        found = client.listing(tag=tag, status=only.value if only else None, run_id=run, limit=limit)
+    shell.show(JobTable(found.jobs, found.unreadable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,24 @@ class JobTable:
     """The recent jobs."""
 
     records: list[Job]
+    unreadable: list[UnreadableJob]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the jobs as the service tells them."""
-        return {"jobs": [record.as_json() for record in self.records]}
+        """Return the jobs as the service tells them, and those that can't be read where there are any."""
+        told: dict[str, Any] = {"jobs": [record.as_json() for record in self.records]}
+        if self.unreadable:
+            told["unreadable"] = [each.as_json() for each in self.unreadable]
+        return told
 
     def for_people(self) -> Iterable[RenderableType]:
         """Return one line a job."""
         from rich.text import Text
 
         from ingestctl.listing import JobList
+        from ingestctl.text import printable
 
+        for each in self.unreadable:
+            yield Text(f"{printable(each.key)} can't be read: {printable(each.reason)}", style="yellow")
         if not self.records:
             yield Text("No jobs. `ingestctl ingest PATH --tag TAG` makes one.", style="dim")
             return

@@ -123,10 +123,19 @@ class ResumedJob(Job):
     note: str
 
 
+class UnreadableJob(AnswerModel):
+    """A job that is known by its id and whose hash in Redis can't be read, and why."""
+
+    job_id: str
+    key: str
+    reason: str
+
+
 class Jobs(AnswerModel):
-    """Jobs, newest first."""
+    """Jobs, newest first, and those among them that can't be read."""
 
     jobs: list[Job]
+    unreadable: list[UnreadableJob] = Field(default_factory=list)
 
 
 class Progress(AnswerModel):

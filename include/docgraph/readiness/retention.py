@@ -54,16 +54,16 @@ def remove_expired(runtime: Runtime) -> Removed:
     limits = runtime.config.retention
     jobs = runtime.state.jobs.purge(limits.final_jobs_days * _DAY)
     runtime.state.quarantine.purge(limits.final_jobs_days * _DAY)
-    in_use = {
-        checkpoint.artifact
-        for state in _jobs(runtime, _LIVE)
-        for checkpoint in runtime.state.jobs.checkpoints(state.job.job_id).values()
-    }
+    # A job that can't be read may be one that a newer docgraph works on: what it names stays.
+    unreadable = runtime.state.jobs.unreadable()
+    live = [*(state.job.job_id for state in _jobs(runtime, _LIVE)), *(each.job_id for each in unreadable)]
+    in_use = {checkpoint.artifact for job_id in live for checkpoint in runtime.state.jobs.checkpoints(job_id).values()}
     # The journal lies below the artifacts, hence first.
     vectors = runtime.journal.collect(limits.artifacts_days * _DAY)
     artifacts = runtime.artifacts.collect(in_use, limits.artifacts_days * _DAY)
     wanted = runtime.graph.live_checksums()
     wanted |= {state.job.checksum for state in _jobs(runtime, _LIVE + _RESUMABLE)}
+    wanted |= {each.fields.get("checksum", "") for each in unreadable}
     snapshots = runtime.snapshots.collect(filter(_SHA256.fullmatch, wanted), limits.snapshots_days * _DAY)
     reports = remove_reports(runtime.reports, limits.reports_days * _DAY)
     sources = sources_of(runtime.settings, runtime.config)
@@ -79,6 +79,7 @@ def _end_tombstones(runtime: Runtime) -> int:
     # The fences first: what happens to a document while the rest is looked at gives it a higher one.
     fences = runtime.graph.old_tombstones(before.isoformat(timespec="microseconds").replace("+00:00", "Z"))
     wanted = {state.document_id for state in _jobs(runtime, _LIVE + _RESUMABLE)} if fences else set()
+    wanted |= {each.fields.get("document_id", "") for each in runtime.state.jobs.unreadable()} if fences else set()
     wanted |= runtime.vectors.owners(sorted(fences.keys() - wanted)) if fences else set()
     return sum(runtime.graph.forget(document, fences[document]) for document in sorted(fences.keys() - wanted))
 

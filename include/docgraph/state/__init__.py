@@ -10,7 +10,7 @@ from docgraph.state.lease import Lease
 from docgraph.state.operations import OperationEvent, OperationKind, Operations, OperationState, OperationStatus
 from docgraph.state.quarantine import Door, Quarantine, SetAside
 from docgraph.state.readiness import Readiness
-from docgraph.state.records import Checkpoint, Enqueued, StreamEntry
+from docgraph.state.records import Checkpoint, Enqueued, StreamEntry, UnreadableJob
 from docgraph.state.reembeddings import Reembeddings
 from docgraph.state.server import EVENTS_TTL_SECONDS, Server
 from docgraph.state.withheld import Decision, Withheld, Withholdings, awaited
@@ -39,6 +39,7 @@ __all__ = [
     "Settled",
     "State",
     "StreamEntry",
+    "UnreadableJob",
     "Withheld",
     "Withholdings",
     "awaited",

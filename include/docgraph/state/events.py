@@ -83,14 +83,17 @@ class Events:
     async def _all_ended(self, job_ids: list[str]) -> bool:
         commands = [("HGET", keys.state(job_id), "status") for job_id in job_ids]
         statuses = await self._server.call_many_async(commands)
-        return all(status is None or JobStatus(status).is_final for status in statuses)
+        # What is no status is no job's that goes on.
+        return all(status not in set(JobStatus) or JobStatus(status).is_final for status in statuses)
 
 
 def _records(streams: list[Any]) -> list[Record]:
+    # What is no event was written by another program, and is nobody's progress.
     records = [
-        (str(key).removeprefix(keys.EVENTS_PREFIX), str(entry_id), _event(fields))
+        (str(key).removeprefix(keys.EVENTS_PREFIX), str(entry_id), event)
         for key, entries in streams
         for entry_id, fields in entries_of(entries)
+        if (event := _event(fields)) is not None
     ]
     # All streams are numbered by the one clock of the server.
     records.sort(key=lambda record: _order(record[1]))
@@ -109,14 +112,17 @@ def _order(entry_id: str) -> tuple[int, int]:
     return int(milliseconds), int(sequence or 0)
 
 
-def _event(fields: Mapping[str, str]) -> Event:
-    return Event(
-        seq=int(fields["seq"]),
-        at=fields["at"],
-        stage=fields["stage"],
-        status=fields["status"],
-        done=int(fields.get("done") or 0),
-        total=int(fields.get("total") or 0),
-        unit=fields.get("unit", ""),
-        message=fields.get("message", ""),
-    )
+def _event(fields: Mapping[str, str]) -> Event | None:
+    try:
+        return Event(
+            seq=int(fields["seq"]),
+            at=fields["at"],
+            stage=fields["stage"],
+            status=fields["status"],
+            done=int(fields.get("done") or 0),
+            total=int(fields.get("total") or 0),
+            unit=fields.get("unit", ""),
+            message=fields.get("message", ""),
+        )
+    except (KeyError, ValueError):
+        return None

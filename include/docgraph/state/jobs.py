@@ -13,12 +13,12 @@ from dataclasses import asdict
 from typing import Any
 
 from docgraph.domain.addresses import LONGEST_ADDRESS, is_address
-from docgraph.domain.errors import IllegalTransitionError, JobNotFoundError
+from docgraph.domain.errors import IllegalTransitionError, JobNotFoundError, StateUnreadableError
 from docgraph.domain.identity import document_id, is_tag
 from docgraph.domain.jobs import GIVEN_UP, Job, JobState, JobStatus, Operation, Outcome, new_job_id, now
 from docgraph.state import keys
 from docgraph.state.gate import GateState, gate_of
-from docgraph.state.job_queries import JobQueries, unknown_job
+from docgraph.state.job_queries import UNREADABLE, JobQueries, in_order, unknown_job
 from docgraph.state.records import BegunStage, Checkpoint, Enqueued, StreamEntry, checkpoints_of, state_of
 from docgraph.state.server import Argument
 
@@ -83,6 +83,11 @@ class Jobs(JobQueries):
             int(again),
         )
         answer: list[Any] = self._server.script("enqueue", [keys.state(job.job_id)], arguments)
+        if answer[0] == "unreadable":
+            raise StateUnreadableError(
+                f"{answer[1]} is no hash, but what docgraph knows of the document {job.source_uri} belongs there; "
+                "find out what wrote it, and delete the key."
+            )
         if answer[0] == "taken":
             raise IllegalTransitionError(
                 f"Job {job.job_id} for {job.source_uri} can't be taken in: the id is in use for another request. "
@@ -135,9 +140,13 @@ class Jobs(JobQueries):
             # From tomorrow: the clock was put back, and how long they wait is not known. Waiting a day would be worse.
             ahead = present_ms + _CLOCK_TOLERANCE_MS
             entries = entries + self._server.call("XRANGE", keys.JOBS, ahead, "+", "COUNT", limit - len(entries))
-        statuses = self._server.call_many(
-            [("HGET", keys.state(fields.get("job_id", "")), "status") for _, fields in entries]
-        )
+        # A key of another type has no status: the entry is turned away, because its id is in use for something else.
+        statuses = [
+            "" if isinstance(status, StateUnreadableError) else status
+            for status in self._server.call_each(
+                [("HGET", keys.state(fields.get("job_id", "")), "status") for _, fields in entries]
+            )
+        ]
         return [
             StreamEntry(
                 entry_id, dict(fields), max(0, present_ms - int(entry_id.partition("-")[0])) / 1_000, status or ""
@@ -160,7 +169,8 @@ class Jobs(JobQueries):
 
         `job_ids` None takes the oldest queued jobs of the tag. Jobs that are not queued, or not of this tag, are left
         alone. Repeated, the claim returns what the run holds, ended jobs among them, and takes nothing twice. A run never
-        holds more than `limit`. `pipeline` is the fingerprint of the pipeline that the run works with.
+        holds more than `limit`. `pipeline` is the fingerprint of the pipeline that the run works with. A job whose hash can't be
+        read is failed with the reason: no run could do anything with it.
         """
         mode, ids = ("tag", ()) if job_ids is None else ("ids", tuple(dict.fromkeys(job_ids)))
         held = self._server.script(
@@ -168,7 +178,10 @@ class Jobs(JobQueries):
             [keys.run(run_id), keys.index(tag, JobStatus.QUEUED)],
             (now(), run_id, tag, limit, pipeline, mode, *ids),
         )
-        return self._held(run_id, held)
+        states, unreadable = self.look_at(held)
+        for each in unreadable:
+            self._stop(each.job_id, run_id, JobStatus.FAILED, UNREADABLE, f"{each.key} can't be read: {each.reason}.")
+        return in_order(states, run_id)
 
     def begin_stage(self, job_id: str, run_id: str, stage: str) -> BegunStage:
         """Say that a stage begins, and return all that the stage has to know of its job, in one round trip."""
@@ -291,6 +304,11 @@ class Jobs(JobQueries):
                 raise IllegalTransitionError(
                     f"Job {job_id} can't be resumed: job {answer[1]} with newer content of the document is queued. "
                     "Cancel that one first, or let it run."
+                )
+            case "unreadable":
+                raise StateUnreadableError(
+                    f"Job {job_id} can't be resumed: {answer[1]} is no hash, but what docgraph knows of its document belongs there; "
+                    "find out what wrote it, and delete the key."
                 )
             case "unusable":
                 raise IllegalTransitionError(

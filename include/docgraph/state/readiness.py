@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from docgraph.domain.errors import StateUnreadableError
 from docgraph.domain.verdict import LastVerdict
 from docgraph.state import keys
 from docgraph.state.server import Server
@@ -34,8 +35,13 @@ class Readiness:
     def all(self) -> dict[str, LastVerdict]:
         """Return the last verdict on every dataset that has one, by tag."""
         tags = sorted(self._server.call("SMEMBERS", keys.INDEX_READY))
-        answers = self._server.call_many([("HGETALL", keys.ready(tag)) for tag in tags])
-        verdicts = {tag: _verdict(answer) for tag, answer in zip(tags, answers, strict=True)}
+        answers = self._server.call_each([("HGETALL", keys.ready(tag)) for tag in tags])
+        # A dataset whose key holds something else has no verdict; the others keep theirs.
+        verdicts = {
+            tag: _verdict(answer)
+            for tag, answer in zip(tags, answers, strict=True)
+            if not isinstance(answer, StateUnreadableError)
+        }
         return {tag: verdict for tag, verdict in verdicts.items() if verdict is not None}
 
 

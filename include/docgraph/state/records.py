@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from docgraph.domain.errors import ConfigurationError
+from docgraph.domain.errors import StateUnreadableError
 from docgraph.domain.jobs import Job, JobState, JobStatus, Operation
 from docgraph.state import keys
 from docgraph.state.gate import GateState
@@ -32,6 +33,16 @@ class Checkpoint:
     items: int = 0
     seconds: float = 0.0
     extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableJob:
+    """A job that is known by its id and whose hash can't be read: which key, why, and the fields that it has."""
+
+    job_id: str
+    key: str
+    reason: str
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +74,50 @@ class BegunStage:
 
 
 def checkpoints_of(fields: Mapping[str, str]) -> dict[str, Checkpoint]:
-    """Read the hash of a job's checkpoints, by stage."""
-    return {stage: Checkpoint(**json.loads(raw)) for stage, raw in fields.items() if stage != "v"}
+    """Read the hash of a job's checkpoints, by stage; one that can't be read is none: its stage is done again."""
+    found = {stage: checkpoint_of(raw) for stage, raw in fields.items() if stage != "v"}
+    return {stage: checkpoint for stage, checkpoint in found.items() if checkpoint is not None}
+
+
+def checkpoint_of(raw: str) -> Checkpoint | None:
+    """Read what a stage left behind; None where that can't be read."""
+    try:
+        values = json.loads(raw)
+        return Checkpoint(
+            fingerprint=str(values["fingerprint"]),
+            artifact=str(values["artifact"]),
+            items=int(values.get("items", 0)),
+            seconds=float(values.get("seconds", 0.0)),
+            extra={str(name): str(value) for name, value in values.get("extra", {}).items()},
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def state_of(fields: Mapping[str, Any]) -> JobState:
     """Read the hash of a job.
 
     Raises:
-        ConfigurationError: a newer docgraph wrote it.
+        StateUnreadableError: a newer docgraph wrote it, a field is missing, or one can't be what it says.
     """
-    version = int(fields.get("v") or 0)
-    if version > keys.SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"Job {fields.get('job_id')} was written by a newer docgraph (schema {version}, this one reads up to "
-            f"{keys.SCHEMA_VERSION}); upgrade this process."
-        )
+    try:
+        version = int(fields.get("v") or 0)
+        if version <= keys.SCHEMA_VERSION:
+            return _state_of(fields)
+    except KeyError as error:
+        raise StateUnreadableError(f"the field {error} is missing") from error
+    except ValueError as error:
+        raise StateUnreadableError(f"a field can't be what it says: {error}") from error
+    raise StateUnreadableError(
+        f"Job {fields.get('job_id')} was written by a newer docgraph (schema {version}, this one reads up to "
+        f"{keys.SCHEMA_VERSION}); upgrade this process."
+    )
+
+
+def _state_of(fields: Mapping[str, Any]) -> JobState:
+    for name in ("queued_at", "started_at", "finished_at", "updated_at"):
+        if fields.get(name):
+            datetime.fromisoformat(fields[name])
     job = Job(
         job_id=fields["job_id"],
         source_uri=fields["source_uri"],

@@ -20,6 +20,7 @@ from docgraph.api.jobs import (
     JobsRequest,
     ResumedJob,
     StartedRun,
+    UnreadableJob,
 )
 from docgraph.domain.errors import DocumentError, UnsupportedFormatError
 from docgraph.domain.identity import canonical_source_uri, document_id
@@ -77,11 +78,14 @@ def find(
     """List jobs, newest first: of a dataset, in a status, of a run."""
     jobs = service.runtime.state.jobs
     if run_id is None:
-        states = jobs.find(tag=tag, status=status, limit=limit)
+        states, unreadable = jobs.survey(tag=tag, status=status, limit=limit)
     else:
         held = [s for s in jobs.jobs_of_run(run_id) if tag in {None, s.job.tag} and status in {None, s.status}]
-        states = held[::-1][:limit]
-    return Jobs(jobs=[_told(service, Job, state) for state in states])
+        states, unreadable = held[::-1][:limit], []
+    return Jobs(
+        jobs=[_told(service, Job, state) for state in states],
+        unreadable=[UnreadableJob(job_id=each.job_id, key=each.key, reason=each.reason) for each in unreadable],
+    )
 
 
 @router.get("/{job_id}")

@@ -15,7 +15,7 @@ end
 
 for _, job_id in ipairs(wanted) do
   local status, job_tag = fields(STATE .. job_id, 'status', 'tag')
-  if held < limit and status == 'queued' and job_tag == tag then
+  if held < limit and status == 'queued' and job_tag == tag and is_readable(job_id) then
     leave_queue(job_id)
     redis.call('SADD', KEYS[1], job_id)
     redis.call('HSET', STATE .. job_id, 'run_id', run_id, 'started_at', at, 'pipeline', pipeline)

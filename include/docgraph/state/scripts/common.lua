@@ -38,6 +38,11 @@ local function fields(key, ...)
   return unpack(values)
 end
 
+local function is_other_type(key)
+  local kind = redis.call('TYPE', key).ok
+  return kind ~= 'hash' and kind ~= 'none'
+end
+
 local function append_event(job_id, at, stage, status, done, total, unit, message)
   local seq = redis.call('HINCRBY', STATE .. job_id, 'seq', 1)
   redis.call('XADD', EVENTS .. job_id, 'MAXLEN', '~', EVENTS_KEPT, '*', 'seq', seq, 'at', at, 'stage', stage,
@@ -48,6 +53,7 @@ end
 -- Sets the status, moves the job between the indexes and says so on its stream.
 local function change_status(job_id, before, after, at, message)
   local tag, order, stage = fields(STATE .. job_id, 'tag', 'order', 'stage')
+  order = tonumber(order) and order or next_order()
   redis.call('HSET', STATE .. job_id, 'status', after, 'updated_at', at)
   if before ~= '' then
     redis.call('ZREM', INDEX_STATUS .. before, job_id)
@@ -71,10 +77,10 @@ local function leave_queue(job_id)
   if entry ~= '' then
     -- Fails where the stream or the group was removed by hand; nothing depends on it then.
     redis.pcall('XACK', JOBS, CONSUMER_GROUP, entry)
-    redis.call('XDEL', JOBS, entry)
+    redis.pcall('XDEL', JOBS, entry)
     redis.call('HSET', STATE .. job_id, 'entry', '')
   end
-  if redis.call('HGET', DOCUMENT .. document_id, 'queued') == job_id then
+  if fields(DOCUMENT .. document_id, 'queued') == job_id then
     redis.call('HDEL', DOCUMENT .. document_id, 'queued')
   end
 end
@@ -142,10 +148,16 @@ local function take_version(job_id, document_id, committed)
   return version
 end
 
+-- What can't be read, or was written by a newer docgraph, is given to no run and answers for no request.
+local function is_readable(job_id)
+  local v, version, document_id, source_uri = fields(STATE .. job_id, 'v', 'version', 'document_id', 'source_uri')
+  return (tonumber(v) or 0) <= SCHEMA_VERSION and tonumber(version) and document_id ~= '' and source_uri ~= ''
+end
+
 -- The document's queued job, '' without one.
 local function queued_job(document_id)
   local job_id = fields(DOCUMENT .. document_id, 'queued')
-  if job_id ~= '' and fields(STATE .. job_id, 'status') == 'queued' then
+  if job_id ~= '' and fields(STATE .. job_id, 'status') == 'queued' and is_readable(job_id) then
     return job_id
   end
   return ''

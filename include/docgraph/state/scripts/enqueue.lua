@@ -2,7 +2,7 @@
 -- ARGV: at, committed version, entry of a foreign producer or '', job_id, document_id, source_uri, content_type,
 --       checksum, tag, created_at, op, size, 1 where it asks again for what was asked for last.
 -- Returns job id, version, 1 where an equal queued job answers for this one, superseded job id or '';
--- 'taken' where the job id stands for another request; or 'other' where it asks again, and something else was asked for since.
+-- 'taken' where the job id stands for another request; 'unreadable' and a key that is no hash; or 'other' where it asks again, and something else was asked for since.
 local at, committed, entry = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local job_id, document_id, source_uri, content_type = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local checksum, tag, created_at, op, size, again = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
@@ -26,6 +26,10 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   end
   drop_foreign_entry(own_entry)
   return {job_id, version, 0, superseded}
+end
+
+if is_other_type(DOCUMENT .. document_id) then
+  return {'unreadable', DOCUMENT .. document_id}
 end
 
 if again == '1' and redis.call('EXISTS', DOCUMENT .. document_id) == 1 then

@@ -24,6 +24,10 @@ if document_id == '' then
   return {'unusable'}
 end
 
+if is_other_type(DOCUMENT .. document_id) then
+  return {'unreadable', DOCUMENT .. document_id}
+end
+
 local other = queued_job(document_id)
 if other ~= '' then
   if tonumber((fields(STATE .. other, 'version'))) > tonumber(version) then

@@ -21,6 +21,7 @@ from ingestion_service.http.routes import (
     explain,
     gate,
     health,
+    intake,
     integrity,
     jobs,
     reports,
@@ -74,7 +75,20 @@ def create_app(settings: Settings | None = None, *, with_duties: bool = True) ->
 
     app.include_router(health.router)
     app.include_router(reports.signed_router)
-    for module in (snapshots, jobs, events, reports, search, datasets, sources, embeddings, explain, gate, integrity):
+    for module in (
+        snapshots,
+        jobs,
+        events,
+        reports,
+        search,
+        datasets,
+        sources,
+        embeddings,
+        explain,
+        gate,
+        intake,
+        integrity,
+    ):
         app.include_router(module.router, prefix="/v1")
     app.router.routes.append(Route(MCP_PATH, endpoint=mcp, methods=["GET", "POST", "DELETE"]))
     return app

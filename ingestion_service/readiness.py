@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from docgraph.api.health import Check, DatasetReadiness, Readiness, ServedEmbedding
 from docgraph.domain.errors import DocgraphError, StoreUnavailableError
 from docgraph.domain.verdict import LastVerdict
@@ -14,10 +16,13 @@ TIMEOUT = 3.0
 
 
 def readiness(service: Service, *, timeout: float = TIMEOUT) -> Readiness:
-    """Ask every store at the same time."""
+    """Ask every store, and the intake, at the same time."""
+    deadline = time.monotonic() + timeout
+    service.intake.ask()
     results = service.prober.measure(timeout=timeout)
     checks = {name: Check(ok=each.ok, seconds=each.seconds, error=each.error or None) for name, each in results.items()}
-    return Readiness(ready=all(checks[name].ok for name in REQUIRED), checks=checks)
+    ready = all(checks[name].ok for name in REQUIRED)
+    return Readiness(ready=ready, checks=checks, intake=service.intake.intake(deadline - time.monotonic()))
 
 
 def dataset_readiness(service: Service, tag: str, *, timeout: float = TIMEOUT) -> DatasetReadiness:
@@ -36,6 +41,7 @@ def dataset_readiness(service: Service, tag: str, *, timeout: float = TIMEOUT) -
     return DatasetReadiness(
         ready=asked.ready and is_served and is_good,
         checks=checks,
+        intake=asked.intake,
         dataset=None if verdict is None else dict(verdict.fields),
         embedding=embedding,
     )

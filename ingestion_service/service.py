@@ -10,8 +10,10 @@ from fastapi import Depends, Request
 from docgraph.domain.errors import ConfigurationError
 from docgraph.ingest.airflow_api import AirflowApi
 from docgraph.ingest.launcher import RunLauncher
+from docgraph.readiness.liveness import DISPATCHER
 from docgraph.settings import Settings
 from ingestion_service.lanes import Lanes, Streams
+from ingestion_service.liveness import IntakeCollector, IntakeWatch, Telling
 from ingestion_service.metrics import ServiceMetrics
 from ingestion_service.runtime import ServiceRuntime
 from ingestion_service.workers.dispatcher import Dispatcher
@@ -52,6 +54,8 @@ class Service:
         self.prober.add("airflow", self.airflow.ping)
         self.prober.observe(self.metrics.observe_probe)
         self.metrics.watch(self.runtime.state)
+        self.intake = IntakeWatch(self.runtime.state, self.airflow, self.runtime.config)
+        self.metrics.registry.register(IntakeCollector(self.intake))
         self.launcher = RunLauncher(
             self.airflow,
             max_jobs_per_run=self.runtime.config.dispatch.max_jobs_per_run,
@@ -62,13 +66,15 @@ class Service:
         """Return the duties of this process, not yet started."""
         runtime, config = self.runtime, self.runtime.config
         dispatcher = Dispatcher(runtime, self.airflow, self.launcher, self.metrics)
+        interval = config.dispatch.interval_seconds
+        dispatching = Telling(DISPATCHER, interval, dispatcher.tick, runtime.state.liveness)
         reaper = Reaper(runtime, self.airflow, self.metrics)
         gatekeeper = Gatekeeper(runtime.state.gate, self.prober, config.gate, self.metrics)
         stage_times = StageTimes(runtime.state.jobs, self.metrics)
         return Duties(
             runtime.state.lease(LEASE, LEASE_SECONDS),
             [
-                Duty("dispatcher", config.dispatch.interval_seconds, dispatcher.tick),
+                Duty("dispatcher", interval, dispatching),
                 Duty("reaper", REAPER_INTERVAL, reaper.tick),
                 Duty("gate", config.gate.interval_seconds, gatekeeper.tick),
                 Duty("preparation", PREPARATION_INTERVAL, Preparation(runtime).tick, leased=False),

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ingestctl.errors import UsageError
+from ingestctl.errors import NotFoundError, UsageError
 from ingestctl.transport import Transport, decoded, json_of
 
 if TYPE_CHECKING:
     from docgraph.api.datasets import Dataset, Embeddings, ReembeddingAborted, ReembeddingStarted, RetiredEmbeddings
     from docgraph.api.explain import Explanation
-    from docgraph.api.health import DatasetReadiness, Health, Readiness
+    from docgraph.api.health import DatasetReadiness, Health, Intake, Readiness
     from docgraph.api.integrity import Operation, RepairRequest
     from docgraph.api.jobs import AcceptedJobs, Job, JobDetails, JobRequest, Jobs, ResumedJob
     from docgraph.api.reports import Report
@@ -125,6 +125,15 @@ class ServiceClient(Transport):
         from docgraph.api.datasets import Dataset
 
         return [decoded(Dataset, row) for row in self.json("GET", "/v1/datasets")]
+
+    def intake(self) -> Intake | None:
+        """Return whether the intake lives; None where an older service does not say."""
+        from docgraph.api.health import Intake
+
+        try:
+            return self.get(Intake, "/v1/intake")
+        except NotFoundError:
+            return None
 
     def sources(self) -> list[SourceState]:
         """Return the configured sources."""

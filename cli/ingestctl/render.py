@@ -12,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from docgraph.api.health import Intake
 from docgraph.api.jobs import Job, parse_time
 from docgraph.api.reports import Reason
 from docgraph.domain.jobs import JobStatus
@@ -83,6 +84,20 @@ def ago(text: str) -> str:
 def outcome_text(record: Job) -> Text:
     """Return a job's outcome, or its status while it has none, with its icon and in its colour."""
     return Text(f"{_ICONS[record.status]} {record.outcome or record.status.value}", style=STATUS_STYLES[record.status])
+
+
+def intake(state: Intake) -> list[RenderableType]:
+    """Return one line where what is new becomes searchable, else one for each part that stands still and what to do."""
+    if state.live:
+        return [Text.assemble(("✔ ", "green"), ("the intake lives", "dim"))]
+    lines: list[RenderableType] = [
+        Text.assemble(("✘ ", "red"), ("the intake stands still: nothing new is sure to become searchable", "bold red"))
+    ]
+    for name, check in state.problems.items():
+        lines.append(Text.assemble("  ", ("• ", "red"), (printable(name), "bold"), f"  {printable(check.reason)}"))
+        if check.advice:
+            lines.append(Text(f"    {printable(check.advice)}", style="dim"))
+    return lines
 
 
 def job_errors(records: Iterable[tuple[str, Job]]) -> list[RenderableType]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,13 +22,22 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(ready)
 
 
-def ready(ctx: typer.Context, tag: AnyTag = None, as_json: Json = False) -> None:
+def ready(
+    ctx: typer.Context,
+    tag: AnyTag = None,
+    intake: Annotated[
+        bool,
+        typer.Option("--intake", help="What is new has to become searchable too, not only what is there be found."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check the services (and a dataset's verdict); exit code 0 = ready, 1 = not."""
     shell = start(ctx, as_json)
     with shell.client() as client:
         answer = client.ready(tag)
+    lives = not intake or (answer.intake is not None and answer.intake.live)
     shell.show(ReadinessResult(answer, tag))
-    raise typer.Exit(ExitCode.OK if answer.ready else ExitCode.FAILED)
+    raise typer.Exit(ExitCode.OK if answer.ready and lives else ExitCode.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,8 @@ class ReadinessResult:
         embedding = getattr(self.answer, "embedding", None)
         if embedding and not embedding.served:
             yield Text(printable(str(embedding.error)), style="red")
+        if self.answer.intake is not None:
+            yield from render.intake(self.answer.intake)
         what = f"dataset {self.tag}" if self.tag else "docgraph"
         if self.answer.ready:
             yield Text.assemble(("✔ ", "green"), (f"{what} is ready", "bold green"))

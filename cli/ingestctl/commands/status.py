@@ -14,6 +14,7 @@ from ingestctl.commands._options import EPILOG, AnyTag, Json, start
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from docgraph.api.health import Intake
     from docgraph.api.jobs import Job, JobDetails, UnreadableJob
 
 #: The service lists no more at once.
@@ -45,15 +46,16 @@ def status(
             shell.show(NamedJobs([client.job(job_id) for job_id in jobs]))
             return
         found = client.listing(tag=tag, status=only.value if only else None, run_id=run, limit=limit)
-    shell.show(JobTable(found.jobs, found.unreadable))
+        shell.show(JobTable(found.jobs, found.unreadable, None if as_json else client.intake()))
 
 
 @dataclass(frozen=True, slots=True)
 class JobTable:
-    """The recent jobs."""
+    """The recent jobs, and for people whether the intake lives."""
 
     records: list[Job]
     unreadable: list[UnreadableJob]
+    intake: Intake | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the jobs as the service tells them, and those that can't be read where there are any."""
@@ -66,6 +68,7 @@ class JobTable:
         """Return one line a job."""
         from rich.text import Text
 
+        from ingestctl import render
         from ingestctl.listing import JobList
         from ingestctl.text import printable
 
@@ -73,8 +76,11 @@ class JobTable:
             yield Text(f"{printable(each.key)} can't be read: {printable(each.reason)}", style="yellow")
         if not self.records:
             yield Text("No jobs. `ingestctl ingest PATH --tag TAG` makes one.", style="dim")
-            return
-        yield JobList(self.records)
+        else:
+            yield JobList(self.records)
+        if self.intake is not None and not self.intake.live:
+            yield ""
+            yield from render.intake(self.intake)
 
 
 @dataclass(frozen=True, slots=True)

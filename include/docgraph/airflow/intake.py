@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,18 +11,21 @@ from typing import Any
 from airflow.sdk import get_current_context
 
 from docgraph.airflow import connections
+from docgraph.airflow.defaults import APPROVAL_DAG
+from docgraph.airflow.pulse import Pulse
 from docgraph.airflow.runs import TaskRuns
+from docgraph.domain.errors import InfrastructureError, StoreUnavailableError
 from docgraph.ingest import refreshing, taking
 from docgraph.ingest.launcher import RunLauncher
+from docgraph.readiness.liveness import source_beat
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.runtime.connections import Runtime
 from docgraph.settings import Settings
+from docgraph.sources.base import Source
 from docgraph.sources.registry import configured, source_of
 from docgraph.state import Withheld
 
 logger = logging.getLogger(__name__)
-
-APPROVAL_DAG = "approve_deletions"
 
 
 def seen_of(returned: Any) -> list[str]:
@@ -44,13 +48,35 @@ def take(source: Mapping[str, Any], seen: Sequence[str]) -> dict[str, list[str]]
     wanted = SourceConfig.model_validate(source)
     with Runtime(connections.source_settings(wanted)) as runtime:
         own = source_of(wanted, runtime.settings, runtime.config)
-        taken = taking.take(runtime, own, seen, keep_deleted=wanted.deletions == "keep", guard=wanted.guard)
+        taken = _take(runtime, wanted, own, seen)
         runs = start_runs(runtime, taken, f"Started by {get_current_context()['dag'].dag_id}: its source has changed.")
         if taken.withheld is not None:
             ask(runtime, taken.withheld)
         if taken.unsettled is not None:
             raise taken.unsettled
         return runs
+
+
+def _take(runtime: Runtime, wanted: SourceConfig, own: Source, seen: Sequence[str]) -> taking.Taken:
+    """Take, and tell how it goes: no trigger looks meanwhile, and what fails here stands still whatever the next look sees."""
+    pulse = Pulse(runtime.state)
+    every = wanted.poll_seconds or 0.0
+    try:
+        taken = taking.take(
+            runtime,
+            own,
+            seen,
+            keep_deleted=wanted.deletions == "keep",
+            guard=wanted.guard,
+            progressed=lambda: pulse.beat(wanted.name, every),
+        )
+    except InfrastructureError as error:
+        with contextlib.suppress(StoreUnavailableError):
+            # Where this can't be told either, the missing sign tells it.
+            runtime.state.liveness.tell(source_beat(wanted.name), every=every, error=str(error))
+        raise
+    runtime.state.liveness.tell(source_beat(wanted.name), every=every, error=str(taken.unsettled or ""))
+    return taken
 
 
 def mirrored_sources() -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import contextlib
 import functools
 import json
 import logging
@@ -11,19 +12,19 @@ import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import BaseSensorOperator
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from docgraph.airflow.connections import source_settings
 from docgraph.domain.errors import InfrastructureError
 from docgraph.runtime.config import IngestConfig, SourceConfig
-from docgraph.sources.base import Source
 from docgraph.sources.filesystem import DropFolder
-from docgraph.sources.registry import source_of
-from docgraph.state import State, awaited
+
+if TYPE_CHECKING:
+    from docgraph.sources.base import Source
+    from docgraph.state import State
 
 #: Seconds after which a wait ends with nothing taken, far below the sensors' own limit: a quiet week is no failure.
 QUIET_SECONDS = 24 * 3600.0
@@ -39,6 +40,13 @@ class _Waiting(BaseTrigger):
     """Asks a source again and again, and ends the waiting task as soon as there is something to take."""
 
     poke_interval: float
+    #: Why the last look failed; empty where it did not.
+    _problem = ""
+
+    @property
+    @abc.abstractmethod
+    def source_name(self) -> str:
+        """The source that is looked at."""
 
     @abc.abstractmethod
     def _look(self) -> list[str] | None:
@@ -51,9 +59,32 @@ class _Waiting(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll the source; the task returns what was seen, nothing after a quiet day."""
         until = time.monotonic() + QUIET_SECONDS
-        while (seen := await asyncio.to_thread(self._look)) is None and time.monotonic() < until:
+        while (seen := await asyncio.to_thread(self._look_and_tell)) is None and time.monotonic() < until:
             await asyncio.sleep(self._interval())
         yield TaskSuccessEvent(xcoms={"return_value": [*(seen or [])]})
+
+    def _look_and_tell(self) -> list[str] | None:
+        try:
+            return self._look()
+        except InfrastructureError as error:
+            self._problem = str(error)
+            raise
+        finally:
+            self._tell()
+
+    def _tell(self) -> None:
+        # Here and not at the top, as all below that brings clients of stores along: DAG files import this module for its sensors.
+        from docgraph.airflow.pulse import pulse
+
+        try:
+            pulse().beat(self.source_name, self._interval(), self._problem, self._claimed_age())
+        except Exception:
+            # A watch that lives and can't say so is better than none: what it doesn't say shows by itself.
+            logger.exception("%s: no sign of life could be given", self.source_name)
+
+    def _claimed_age(self) -> float | None:
+        """Seconds for which the oldest file that is claimed has waited; None where there is none."""
+        return None
 
 
 class CompleteFileTrigger(_Waiting):
@@ -81,8 +112,21 @@ class CompleteFileTrigger(_Waiting):
             },
         )
 
+    @property
+    def source_name(self) -> str:
+        """The folder's name in the configuration."""
+        return self.name
+
     def _look(self) -> list[str] | None:
         return _folder(self.folder, self.settle_seconds, self.name).poll()
+
+    def _claimed_age(self) -> float | None:
+        since = time.time()
+        claims = _folder(self.folder, self.settle_seconds, self.name).left_claimed()
+        for claim in claims:
+            with contextlib.suppress(FileNotFoundError):
+                since = min(since, claim.lstat().st_ctime)
+        return time.time() - since if claims else None
 
 
 @functools.cache
@@ -122,6 +166,11 @@ class SourceTrigger(_Waiting):
         self._pause = 0.0
         self._silent_since: float | None = None
 
+    @property
+    def source_name(self) -> str:
+        """The source's name in the configuration."""
+        return str(self.source["name"])
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and arguments from which the triggerer makes this trigger again."""
         return (
@@ -140,9 +189,10 @@ class SourceTrigger(_Waiting):
             # What it knows of the source may be what fails: credentials that ran out, a server that moved.
             _known.pop(key, None)
             self._pause = max(self.poke_interval, min(_LONGEST_PAUSE, 2 * self._pause))
+            self._problem = str(error)
             logger.warning("%s: asked again in %.0f s", error, self._pause)
             return None
-        self._pause, self._silent_since = 0.0, None
+        self._pause, self._silent_since, self._problem = 0.0, None, ""
         return seen
 
     def _interval(self) -> float:
@@ -150,6 +200,8 @@ class SourceTrigger(_Waiting):
 
 
 def _poll(source: Source, state: State) -> list[str] | None:
+    from docgraph.state import awaited
+
     if not source.remembers:
         return source.poll({})
     return source.poll(awaited(state.cursors.versions(source.name), state.withheld.get(source.name)))
@@ -161,6 +213,10 @@ _known: dict[str, tuple[Source, State]] = {}
 
 def _watched(source: str) -> tuple[Source, State]:
     """What a source has learnt outlives its triggers, and so does the connection to Redis."""
+    from docgraph.airflow.connections import source_settings
+    from docgraph.sources.registry import source_of
+    from docgraph.state import State
+
     if source not in _known:
         wanted = SourceConfig.model_validate_json(source)
         settings = source_settings(wanted)

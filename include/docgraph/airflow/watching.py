@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, dag, task
 
-from docgraph.airflow import intake, tasks
+from docgraph.airflow import defaults
 from docgraph.airflow.triggers import CompleteFileSensor, SourceSensor
 from docgraph.runtime.config import IngestConfig, SourceConfig
 from docgraph.settings import Settings
@@ -57,7 +57,7 @@ def _watch_dag(wanted: SourceConfig, kind: SourceKind, folder: DropFolder | None
         max_active_runs=1,
         doc_md=_doc(wanted, folder),
         tags=["docgraph"],
-        default_args=tasks.DEFAULT_ARGS,
+        default_args=defaults.DEFAULT_ARGS,
     )
     def watch() -> None:
         source = wanted.model_dump(mode="json")
@@ -68,6 +68,8 @@ def _watch_dag(wanted: SourceConfig, kind: SourceKind, folder: DropFolder | None
             doc_md="Snapshots and enqueues what has changed, then triggers `ingest_documents`.",
         )
         def take(seen: Any) -> dict[str, list[str]]:
+            from docgraph.airflow import intake
+
             return intake.take(source, intake.seen_of(seen))
 
         # Airflow gives the task the value that the sensor returned.

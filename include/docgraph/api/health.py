@@ -29,11 +29,34 @@ class ServedEmbedding(AnswerModel):
     error: str | None
 
 
+class IntakeCheck(AnswerModel):
+    """One part of the intake: whether it lives, the age in seconds of its last sign, the limit, why not, and what to do."""
+
+    ok: bool
+    age: Fine | None
+    limit: Fine | None
+    reason: str
+    advice: str
+
+
+class Intake(AnswerModel):
+    """Whether what is new becomes searchable: all of its parts live. Reading needs none of them."""
+
+    live: bool
+    checks: dict[str, IntakeCheck]
+
+    @property
+    def problems(self) -> dict[str, IntakeCheck]:
+        """The parts that don't live."""
+        return {name: check for name, check in self.checks.items() if not check.ok}
+
+
 class Readiness(AnswerModel):
-    """Whether every store answers."""
+    """Whether every store answers; and, beside it, whether the intake lives."""
 
     ready: bool
     checks: dict[str, Check]
+    intake: Intake | None = None
 
 
 class DatasetReadiness(Readiness):

@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -34,6 +36,25 @@ class LiveRun:
     state: str
     queued_at: str
     conf: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AirflowPart:
+    """A component of Airflow, and the seconds since its last heartbeat; None where there was none."""
+
+    name: str
+    age: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedDag:
+    """What Airflow says of a DAG's import; `age` is the seconds since the last one that succeeded."""
+
+    file: str
+    is_paused: bool
+    is_stale: bool
+    has_import_errors: bool
+    age: float | None
 
 
 class AirflowApi:
@@ -138,6 +159,39 @@ class AirflowApi:
                     f"Airflow at {self._url} says that its {part} is {status or 'unknown'}; look at its log."
                 )
         return time.perf_counter() - started
+
+    def parts(self) -> list[AirflowPart]:
+        """Return the scheduler, the triggerer and the DAG processor with the age of their heartbeats, by Airflow's own clock.
+
+        Raises:
+            StoreUnavailableError: Airflow can't be reached or answers with an error.
+        """
+        response = self._send("GET", "/api/v2/monitor/health")
+        self._expect_success(response, "read Airflow's health")
+        health, now = _object(response), _clock(response)
+        names = ("scheduler", "triggerer", "dag_processor")
+        return [
+            AirflowPart(name, _age((health.get(name) or {}).get(f"latest_{name}_heartbeat"), now)) for name in names
+        ]
+
+    def imported_dags(self) -> dict[str, ImportedDag]:
+        """Return every DAG that was ever imported, deactivated ones too, by id.
+
+        Raises:
+            StoreUnavailableError: Airflow can't be reached or answers with an error.
+            ConfigurationError: user or password are refused.
+        """
+        now = datetime.now(UTC)
+        return {
+            str(row["dag_id"]): ImportedDag(
+                str(row.get("relative_fileloc") or ""),
+                bool(row.get("is_paused")),
+                bool(row.get("is_stale")),
+                bool(row.get("has_import_errors")),
+                _age(row.get("last_parsed_time"), now),
+            )
+            for row in self._rows("/api/v2/dags?exclude_stale=false", "dags")
+        }
 
     def healthy(self) -> bool:
         """Whether Airflow can be reached and its database and scheduler are well."""
@@ -277,6 +331,21 @@ class AirflowApi:
         raise StoreUnavailableError(
             f"Airflow at {self._url} could not {what}: HTTP {response.status_code}, {str(detail)[:300]}"
         )
+
+
+def _clock(response: httpx.Response) -> datetime:
+    """Return the server's time as its answer tells it, so that two machines' clocks need not agree."""
+    try:
+        return parsedate_to_datetime(response.headers["date"])
+    except (KeyError, ValueError):
+        return datetime.now(UTC)
+
+
+def _age(at: object, now: datetime) -> float | None:
+    try:
+        return max(0.0, (now - datetime.fromisoformat(str(at))).total_seconds()) if at else None
+    except (ValueError, TypeError):
+        return None
 
 
 def _object(response: httpx.Response) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ person's approval where it lost too much at once (`GuardConfig`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -53,13 +53,14 @@ def take(
     *,
     keep_deleted: bool = False,
     guard: GuardConfig = _DEFAULT_GUARD,
+    progressed: Callable[[], None] = lambda: None,
 ) -> Taken:
     """Turn every change of a source into a queued job.
 
-    `seen` is what the source's `poll` returned. A change that can't become a document becomes a failed job that says why,
-    and so does one that nobody foresaw would fail; the others go on. An original that can't be put aside keeps its job
-    (`Taken.unsettled`). A crash between a job and its settling makes the same job again, which is harmless. Bytes that are
-    those settled last make no job.
+    `seen` is what the source's `poll` returned; `progressed` is called before each change. A change that can't become a
+    document becomes a failed job that says why, and so does one that nobody foresaw would fail; the others go on. An original
+    that can't be put aside keeps its job (`Taken.unsettled`). A crash between a job and its settling makes the same job again,
+    which is harmless. Bytes that are those settled last make no job.
 
     Raises:
         InfrastructureError: Redis or the source can't be reached, or a disk is full; what was not settled is yielded by the next call.
@@ -71,6 +72,7 @@ def take(
         failpoint("watch.before_enqueue")
         settled: dict[str, Settled | None] = {}
         for change in changes:
+            progressed()
             if change.deleted:
                 gone.append(change)
                 continue

@@ -211,6 +211,26 @@ class DispatchConfig(_Strict):
     max_jobs_per_run: int = Field(default=1000, ge=1, description="Jobs of one run, wherever it is started.")
 
 
+class LivenessConfig(_Strict):
+    """When the intake counts as standing still, in seconds; slow machines want more."""
+
+    round_seconds: float = Field(
+        default=25.0,
+        gt=0,
+        description="Seconds that a round of the dispatcher, the watch on a source or a heartbeat of Airflow may be overdue.",
+    )
+    progress_seconds: float = Field(
+        default=25.0,
+        gt=0,
+        description="Seconds for which nothing at all may move while jobs wait or are worked on, or a claimed file waits.",
+    )
+    document_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds for which one run may show no progress, and a DAG not be read again, while others go on.",
+    )
+
+
 class RetentionConfig(_Strict):
     """How long what is no longer needed is kept, in days; `audit_datasets` removes what is older once a day."""
 
@@ -248,6 +268,7 @@ class IngestConfig(_Strict):
     )
     gate: GateConfig = GateConfig()
     dispatch: DispatchConfig = DispatchConfig()
+    liveness: LivenessConfig = LivenessConfig()
     retention: RetentionConfig = RetentionConfig()
     datasets: dict[Name, DatasetConfig] = Field(
         default_factory=dict, description="What is particular to datasets, by tag."

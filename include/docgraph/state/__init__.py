@@ -7,6 +7,7 @@ from docgraph.state.events import FROM_START, Events
 from docgraph.state.gate import Gate, GateState
 from docgraph.state.jobs import Jobs
 from docgraph.state.lease import Lease
+from docgraph.state.liveness import Heartbeat, Liveness, Movement, RunningJob
 from docgraph.state.operations import OperationEvent, OperationKind, Operations, OperationState, OperationStatus
 from docgraph.state.quarantine import Door, Quarantine, SetAside
 from docgraph.state.readiness import Readiness
@@ -25,8 +26,11 @@ __all__ = [
     "Events",
     "Gate",
     "GateState",
+    "Heartbeat",
     "Jobs",
     "Lease",
+    "Liveness",
+    "Movement",
     "OperationEvent",
     "OperationKind",
     "OperationState",
@@ -35,6 +39,7 @@ __all__ = [
     "Quarantine",
     "Readiness",
     "Reembeddings",
+    "RunningJob",
     "SetAside",
     "Settled",
     "State",
@@ -60,6 +65,7 @@ class State:
         self.cursors = Cursors(server)
         self.withheld = Withholdings(server)
         self.quarantine = Quarantine(server)
+        self.liveness = Liveness(server)
 
     @classmethod
     def connect(

@@ -15,6 +15,8 @@ SCHEMA_VERSION = 1
 JOBS = "ingest:jobs"
 CONSUMER_GROUP = "docgraph"
 GATE = "ingest:gate"
+#: Hash of the last sign of life of each duty and each watched source.
+HEARTBEATS = "ingest:heartbeats"
 
 STATE_PREFIX = "ingest:state:"
 DOCUMENT_PREFIX = "ingest:document:"

@@ -24,11 +24,15 @@ async def health() -> Health:
 
 
 @router.get("/ready", response_model=Readiness | DatasetReadiness, responses={503: {"model": Readiness}})
-async def ready(service: Svc, tag: str | None = None) -> Response:
-    """Ask every store; with `tag`, that dataset's last verdict has to be good too. 503 if something is missing."""
+async def ready(service: Svc, tag: str | None = None, intake: bool = False) -> Response:
+    """Ask every store; with `tag`, that dataset's last verdict has to be good too, with `intake`, the intake has to live.
+
+    503 if something is missing.
+    """
     # In threads of their own: slow requests may have taken all of the pool that answers the others.
     content = await asyncio.wrap_future(in_thread(lambda: _answer(service, tag), "ready"))
-    return JSONResponse(content.as_json(), status_code=200 if content.ready else 503)
+    lives = not intake or (content.intake is not None and content.intake.live)
+    return JSONResponse(content.as_json(), status_code=200 if content.ready and lives else 503)
 
 
 @router.get("/metrics")

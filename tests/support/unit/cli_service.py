@@ -29,7 +29,7 @@ from starlette.routing import Route
 from docgraph.api.base import AnswerModel
 from docgraph.api.datasets import Dataset, Embeddings, ReembeddingStarted
 from docgraph.api.errors import Error, ErrorAnswer
-from docgraph.api.health import Check, DatasetReadiness, Health, Readiness, ServedEmbedding
+from docgraph.api.health import Check, DatasetReadiness, Health, Intake, IntakeCheck, Readiness, ServedEmbedding
 from docgraph.api.integrity import Operation
 from docgraph.api.jobs import (
     AcceptedJob,
@@ -77,6 +77,8 @@ class FakeDoor:
     plans: dict[str, Plan] = field(default_factory=dict)
     seconds_per_step: float = 0.0
     ready: bool = True
+    #: Why the intake stands still; empty where it lives.
+    standing_still: str = ""
     limit: int = 1 << 30
     #: The next so many requests that are not /health fail with this status.
     failing: list[int] = field(default_factory=list)
@@ -381,15 +383,19 @@ def build(door: FakeDoor) -> Starlette:
         }
         status = 200 if door.ready else 503
         if request.query_params.get("tag") is None:
-            return told(Readiness(ready=door.ready, checks=checks), status)
+            return told(Readiness(ready=door.ready, checks=checks, intake=intake_of(door)), status)
         dataset = {"ready": str(door.ready).lower(), "report": REPORT_ID}
         embedding = ServedEmbedding(version="minilm", served=True, error=None)
         return told(DatasetReadiness(ready=door.ready, checks=checks, dataset=dataset, embedding=embedding), status)
+
+    async def intake(request: Request) -> Response:
+        return refused(request) or told(intake_of(door))
 
     return Starlette(
         routes=[
             Route("/health", health),
             Route("/ready", ready),
+            Route("/v1/intake", intake),
             Route("/v1/snapshots", snapshots, methods=["POST"]),
             Route("/v1/snapshots/{sha}", snapshot, methods=["HEAD"]),
             Route("/v1/jobs", jobs, methods=["GET", "POST"]),
@@ -409,6 +415,15 @@ def build(door: FakeDoor) -> Starlette:
             Route("/v1/datasets/{tag}/reembed", reembed, methods=["POST"]),
         ]
     )
+
+
+def intake_of(door: FakeDoor) -> Intake:
+    """Say how the watch folder is."""
+    lives = not door.standing_still
+    check = IntakeCheck(
+        ok=lives, age=90.0, limit=25.0, reason=door.standing_still, advice="" if lives else "Look there."
+    )
+    return Intake(live=lives, checks={"source:filesystem": check})
 
 
 @contextmanager

@@ -180,7 +180,7 @@ def test_a_container_that_is_waited_for_says_when_it_is_ready() -> None:
 
 
 def test_every_alert_asks_for_a_metric_that_exists() -> None:
-    pages = [ROOT / "ingestion_service" / "metrics.py", ROOT / "embedding_server" / "metrics.py"]
+    pages = [*(ROOT / "ingestion_service").glob("*.py"), ROOT / "embedding_server" / "metrics.py"]
     source = "".join(path.read_text(encoding="utf-8") for path in pages)
     rules = yaml.safe_load((ROOT / "config/prometheus/alerts.yaml").read_text(encoding="utf-8"))
     asked = {

@@ -241,6 +241,21 @@ def test_ready_answers_by_its_exit_code_and_names_what_is_missing(door: FakeDoor
     assert ingestctl("ready", "--json").json["ready"] is False
 
 
+def test_an_intake_that_stands_still_is_told_beside_what_can_be_read(door: FakeDoor) -> None:
+    assert "the intake lives" in ingestctl("ready").out
+    assert "intake" not in ingestctl("status").out
+    door.standing_still = "filesystem was last looked at 90 s ago"
+    for command in ("ready", "status"):
+        ran = ingestctl(command)
+        assert ran.code == 0
+        for text in ("the intake stands still", "source:filesystem", "last looked at 90 s ago", "Look there."):
+            assert text in ran.out
+    assert ingestctl("ready", "--intake").code == 1
+    assert ingestctl("ready", "--json").json["intake"]["live"] is False
+    door.standing_still = ""
+    assert ingestctl("ready", "--intake").code == 0
+
+
 @pytest.mark.usefixtures("door")
 def test_version_shows_both_sides() -> None:
     assert "9.9.9" in ingestctl("version").out

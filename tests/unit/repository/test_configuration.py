@@ -45,7 +45,7 @@ def pages() -> list[Path]:
 
 
 def test_there_are_sections_and_keys_to_compare() -> None:
-    assert {"limits", "pipeline", "verdict", "watch", "gate", "dispatch", "retention"} <= SECTIONS.keys()
+    assert {"limits", "pipeline", "verdict", "watch", "gate", "dispatch", "liveness", "retention"} <= SECTIONS.keys()
     assert len(KEYS) > 20
 
 

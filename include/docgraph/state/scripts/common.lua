@@ -45,6 +45,7 @@ end
 
 local function append_event(job_id, at, stage, status, done, total, unit, message)
   local seq = redis.call('HINCRBY', STATE .. job_id, 'seq', 1)
+  redis.call('HSET', STATE .. job_id, 'updated_at', at)
   redis.call('XADD', EVENTS .. job_id, 'MAXLEN', '~', EVENTS_KEPT, '*', 'seq', seq, 'at', at, 'stage', stage,
     'status', status, 'done', done, 'total', total, 'unit', unit, 'message', message)
   return seq

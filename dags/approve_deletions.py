@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from docgraph.airflow import approving, intake, tasks
+from docgraph.airflow import approving, defaults
 
 DOC = """
 ### May these documents go?
@@ -26,14 +26,14 @@ PARAMS = {
 
 
 @dag(
-    dag_id=intake.APPROVAL_DAG,
+    dag_id=defaults.APPROVAL_DAG,
     schedule=None,
     catchup=False,
     max_active_runs=16,
     params=PARAMS,
     doc_md=DOC,
     tags=["docgraph"],
-    default_args=tasks.DEFAULT_ARGS,
+    default_args=defaults.DEFAULT_ARGS,
 )
 def approve_deletions() -> None:
     """Wire the question, the deletion and the end."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from docgraph.airflow import tasks
+from docgraph.airflow import defaults
 from docgraph.airflow.assets import READY
 
 DOC = """
@@ -32,13 +32,15 @@ something could not be repaired or the dataset is not ready: the report, and `in
     max_active_runs=1,
     doc_md=DOC,
     tags=["docgraph"],
-    default_args=tasks.DEFAULT_ARGS,
+    default_args=defaults.DEFAULT_ARGS,
 )
 def audit_datasets() -> None:
     """Wire the audit and retention, which don't wait for each other."""
 
     @task(doc_md="Lists the tags of all datasets.")
     def list_datasets() -> list[str]:
+        from docgraph.airflow import tasks
+
         return tasks.list_datasets()
 
     @task(
@@ -50,10 +52,14 @@ def audit_datasets() -> None:
         doc_md="Compares one dataset in full, repairs it, publishes the verdict, and announces the dataset if it is ready.",
     )
     def audit(tag: str) -> dict[str, Any]:
+        from docgraph.airflow import tasks
+
         return tasks.audit(tag)
 
     @task(doc_md="Removes what retention does not keep any longer.")
     def remove_expired() -> dict[str, int]:
+        from docgraph.airflow import tasks
+
         return tasks.remove_expired()
 
     audit.expand(tag=list_datasets())

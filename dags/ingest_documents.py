@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from airflow.sdk import Param, XComArg, dag, get_current_context, task, task_group
 
-from docgraph.airflow import tasks
+from docgraph.airflow import defaults
 from docgraph.airflow.assets import READY
 from docgraph.airflow.links import ReportLink
 
@@ -60,13 +60,15 @@ def _linked(task_output: XComArg) -> XComArg:
     params=PARAMS,
     doc_md=DOC,
     tags=["docgraph"],
-    default_args=tasks.DEFAULT_ARGS,
+    default_args=defaults.DEFAULT_ARGS,
 )
 def ingest_documents() -> None:
     """Wire claim, stages, report and conclusion."""
 
     @task(doc_md="Takes the run's jobs, settles the unchanged ones, and cuts the rest into batches.")
     def claim(params: dict[str, Any] | None = None) -> list[list[str]]:
+        from docgraph.airflow import tasks
+
         return tasks.claim(dict(params or {}), str(get_current_context()["run_id"]))
 
     def stage(name: str, batch: Any) -> XComArg:
@@ -78,6 +80,8 @@ def ingest_documents() -> None:
             do_xcom_push=False,
         )
         def run(batch: list[str]) -> None:
+            from docgraph.airflow import tasks
+
             tasks.run_stage(name, batch)
 
         return _linked(run(batch))
@@ -97,10 +101,14 @@ def ingest_documents() -> None:
         doc_md="Publishes the report and the readiness verdict, and announces the dataset if it is ready.",
     )
     def report(params: dict[str, Any] | None = None) -> dict[str, Any]:
+        from docgraph.airflow import tasks
+
         return tasks.report(dict(params or {}), str(get_current_context()["run_id"]))
 
     @task(doc_md="Fails the run if a job failed or the dataset is not ready.")
     def conclude(reported: dict[str, Any]) -> None:
+        from docgraph.airflow import tasks
+
         tasks.conclude(reported)
 
     reported = _linked(report())

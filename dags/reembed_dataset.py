@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from docgraph.airflow import tasks
+from docgraph.airflow import defaults
 from docgraph.airflow.assets import READY
 
 DOC = """
@@ -43,18 +43,22 @@ PARAMS = {
     params=PARAMS,
     doc_md=DOC,
     tags=["docgraph"],
-    default_args=tasks.DEFAULT_ARGS,
+    default_args=defaults.DEFAULT_ARGS,
 )
 def reembed_dataset() -> None:
     """Wire begin, back-fill and completion."""
 
     @task(doc_md="Lets commits go to the new version too.")
     def begin(params: dict[str, Any] | None = None) -> str:
+        from docgraph.airflow import tasks
+
         return tasks.begin_reembedding(dict(params or {}), str(get_current_context()["run_id"]))
 
     # After the beginning: what is committed later is in both versions by itself.
     @task(doc_md="Cuts the documents that are there into batches.")
     def plan(params: dict[str, Any] | None = None) -> list[list[str]]:
+        from docgraph.airflow import tasks
+
         return tasks.plan_backfill(dict(params or {})["tag"])
 
     @task(
@@ -65,6 +69,8 @@ def reembed_dataset() -> None:
         doc_md="Brings the sections of a batch of documents into the new version.",
     )
     def backfill(batch: list[str], version: str, params: dict[str, Any] | None = None) -> None:
+        from docgraph.airflow import tasks
+
         tasks.backfill(dict(params or {})["tag"], version, batch)
 
     # A dataset without documents has no batch, and can move all the same.
@@ -75,6 +81,8 @@ def reembed_dataset() -> None:
         doc_md="Compares in full, asks probes, gives the version to readers, publishes a verdict, announces a ready dataset.",
     )
     def complete(version: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        from docgraph.airflow import tasks
+
         return tasks.complete_reembedding(dict(params or {})["tag"], version, str(get_current_context()["run_id"]))
 
     version, batches = begin(), plan()

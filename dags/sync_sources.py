@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, dag, task
 
-from docgraph.airflow import intake, tasks
+from docgraph.airflow import defaults
 
 DOC = """
 ### What the watchers may have missed
@@ -30,21 +30,27 @@ runs. Sources don't tell what they held on a past day.
     max_active_runs=1,
     doc_md=DOC,
     tags=["docgraph"],
-    default_args=tasks.DEFAULT_ARGS,
+    default_args=defaults.DEFAULT_ARGS,
 )
 def sync_sources() -> None:
     """Wire sources and datasets, which don't wait for each other."""
 
     @task(doc_md="Lists the sources that are mirrored.")
     def list_sources() -> list[dict[str, Any]]:
+        from docgraph.airflow import intake
+
         return intake.mirrored_sources()
 
     @task(map_index_template="{{ source }}", doc_md="Compares one source whole, and makes jobs of what differs.")
     def sync(source: dict[str, Any]) -> dict[str, list[str]]:
+        from docgraph.airflow import intake
+
         return intake.sync(source)
 
     @task(doc_md="Lists the tags of all datasets.")
     def list_datasets() -> list[str]:
+        from docgraph.airflow import tasks
+
         return tasks.list_datasets()
 
     @task(
@@ -52,6 +58,8 @@ def sync_sources() -> None:
         doc_md="Reads the documents of one dataset again that would be made otherwise today.",
     )
     def refresh(tag: str) -> dict[str, list[str]]:
+        from docgraph.airflow import intake
+
         return intake.refresh(tag)
 
     sync.expand(source=list_sources())

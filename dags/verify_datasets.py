@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from docgraph.airflow import tasks
+from docgraph.airflow import defaults
 
 DOC = """
 ### Do graph, full-text index and vectors hold the same?
@@ -45,7 +45,7 @@ PARAMS = {
     ),
 }
 #: The caller waits for the answer: an outage that lasts longer than some seconds is said instead of waited out.
-ARGUMENTS = {**tasks.DEFAULT_ARGS, "retries": 2, "retry_delay": timedelta(seconds=2)}
+ARGUMENTS = {**defaults.DEFAULT_ARGS, "retries": 2, "retry_delay": timedelta(seconds=2)}
 
 
 @dag(
@@ -62,6 +62,8 @@ def verify_datasets() -> None:
 
     @task(doc_md="Notes what the run is to do; one mapped index a dataset follows.")
     def begin(params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        from docgraph.airflow import tasks
+
         return tasks.begin_operation(dict(params or {}), str(get_current_context()["run_id"]))
 
     @task(
@@ -73,10 +75,14 @@ def verify_datasets() -> None:
         doc_md="Verifies or repairs one dataset, and keeps what it found.",
     )
     def work_on(target: dict[str, Any], params: dict[str, Any] | None = None) -> None:
+        from docgraph.airflow import tasks
+
         tasks.work_on(target, dict(params or {}), str(get_current_context()["run_id"]))
 
     @task(trigger_rule="all_done", doc_md="Tells those who follow the run how it ended, and lets it end so.")
     def finish() -> None:
+        from docgraph.airflow import tasks
+
         tasks.finish_operation(str(get_current_context()["run_id"]))
 
     work_on.expand(target=begin()) >> finish()

@@ -36,6 +36,12 @@ TUNING = {
     # A dropped file has to be seen without anybody switching a DAG on first.
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+    # On a machine that is busy an import takes many times as long; above the limit Airflow gives the file up, and its DAGs with it.
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+    # Around the import: the process that does it is killed after this.
+    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "180",
+    # Seconds for which a file may have been read without a DAG that it held before, until that is deactivated: several readings.
+    "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "180",
 }
 
 

@@ -9,9 +9,6 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from docgraph.airflow.connections import runtime, source_runtime
-from docgraph.airflow.intake import start_runs
-from docgraph.ingest import taking
-from docgraph.sources.registry import source_of
 
 #: Key under which the question's task leaves its answer.
 ANSWER = "answer"
@@ -50,6 +47,11 @@ def delete(params: Mapping[str, Any]) -> dict[str, list[str]]:
     Raises:
         AirflowSkipException: what is gone is something else by now; another question was asked about that.
     """
+    # Here and not at the top: the DAG file imports this module whenever Airflow reads it.
+    from docgraph.airflow.intake import start_runs
+    from docgraph.ingest import taking
+    from docgraph.sources.registry import source_of
+
     with source_runtime(params["source"]) as (opened, wanted):
         own = source_of(wanted, opened.settings, opened.config)
         taken = taking.approve(opened, own, params["plan_id"])

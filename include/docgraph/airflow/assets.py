@@ -5,10 +5,12 @@ The tag is known only while a task runs, hence the alias: the task declares it a
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow.sdk import Asset, AssetAlias, get_current_context
 
-from docgraph.readiness.report import read_report
-from docgraph.stores.blobs.base import BlobStore
+if TYPE_CHECKING:
+    from docgraph.stores.blobs.base import BlobStore
 
 #: What a DAG is scheduled on that wants the events of all datasets, those included that don't exist yet.
 READY = AssetAlias("docgraph-ready")
@@ -24,6 +26,9 @@ def announce(reports: BlobStore, report_id: str) -> None:
 
     Airflow publishes the events of a task when the task has succeeded.
     """
+    # Here and not at the top: DAG files import this module for its alias.
+    from docgraph.readiness.report import read_report
+
     report = read_report(reports, report_id)
     if report["ready_for_queries"]:
         extra = {"run": report["run_id"], "report": report_id, "counts": report["counts"]}

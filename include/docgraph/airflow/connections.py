@@ -19,11 +19,12 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from docgraph.domain.errors import ConfigurationError
 from docgraph.runtime.config import IngestConfig, SourceConfig
-from docgraph.runtime.connections import Runtime
 from docgraph.settings import AwsAccess, HttpAccess, Settings
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+
+    from docgraph.runtime.connections import Runtime
 
 NEO4J, REDIS, AWS = "neo4j_default", "redis_default", "aws_default"
 #: What the providers' own hook for Redis takes from `extra`, and an address can say.
@@ -38,6 +39,9 @@ def runtime() -> Runtime:
     Raises:
         ConfigurationError: a setting or a connection can't be used as it is.
     """
+    # Here and not at the top: it brings the stores' clients along, and DAG files import this module.
+    from docgraph.runtime.connections import Runtime
+
     return Runtime(task_settings())
 
 
@@ -90,6 +94,8 @@ def source_runtime(name: str) -> Iterator[tuple[Runtime, SourceConfig]]:
     Raises:
         ConfigurationError: no source of this name is configured, or a setting can't be used.
     """
+    from docgraph.runtime.connections import Runtime
+
     settings = Settings.load()
     configured = IngestConfig.load(settings.config_file, settings.options).configured_sources
     wanted = next((each for each in configured if each.name == name), None)

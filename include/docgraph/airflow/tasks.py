@@ -1,79 +1,31 @@
 """What the DAGs' tasks call: open a runtime, call one function of a package below, close it.
 
-Each call lives in a task process of its own; XCom carries job ids only.
+Each call lives in a task process of its own; XCom carries job ids only. DAG files import this inside of their tasks, never at
+their top: it brings the stores' clients along, and Airflow reads DAG files every half minute.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from docgraph.airflow import assets, connections
-from docgraph.domain.errors import ConfigurationError, ReembeddingRefusedError
+from docgraph.domain.errors import ReembeddingRefusedError
 from docgraph.domain.jobs import JobState
 from docgraph.domain.verdict import ReasonCode
 from docgraph.ingest import pipeline
 from docgraph.readiness import operations, publishing, retention
 from docgraph.readiness.audit import audit as audit_dataset
 from docgraph.reembed import backfilling, moving
-from docgraph.runtime.config import IngestConfig
-from docgraph.settings import Settings
 from docgraph.state import OperationKind
 
 logger = logging.getLogger(__name__)
-#: Infrastructure errors are retried soon; what no retry can fix fails at once.
-RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[
-        RetryRule(
-            exception="docgraph.domain.errors.ConfigurationError",
-            action=RetryAction.FAIL,
-            reason="fix the configuration",
-        ),
-        RetryRule(
-            exception="docgraph.domain.errors.DatasetVersionsError", action=RetryAction.FAIL, reason="it was given up"
-        ),
-        RetryRule(
-            exception="docgraph.domain.errors.JobNotFoundError",
-            action=RetryAction.FAIL,
-            reason="send the documents again",
-        ),
-        RetryRule(
-            exception="docgraph.domain.errors.StaleAttemptError",
-            action=RetryAction.RETRY,
-            retry_delay=timedelta(seconds=1),
-            reason="another attempt was faster",
-        ),
-    ]
-)
-
-
-def _time_limit() -> timedelta:
-    """Return what a task may take; where the configuration can't be read its tasks say so, and the DAGs stay."""
-    try:
-        settings = Settings.load()
-        config = IngestConfig.load(settings.config_file, settings.options)
-    except ConfigurationError as error:
-        logger.warning("tasks have the default time limit: %s", error)
-        config = IngestConfig()
-    return timedelta(seconds=config.pipeline.task_seconds)
-
-
-#: How every task is tried again that doesn't say otherwise, and what it may take. A task that waits for something to happen has no limit.
-DEFAULT_ARGS: dict[str, Any] = {
-    "execution_timeout": _time_limit(),
-    "retries": 5,
-    "retry_delay": timedelta(seconds=2),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=2),
-    "retry_policy": RETRY_POLICY,
-}
 
 
 def claim(params: dict[str, Any], run_id: str) -> list[list[str]]:

@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from docgraph.airflow.tasks import RETRY_POLICY
+from docgraph.airflow.defaults import RETRY_POLICY
 from docgraph.domain.errors import ConfigurationError, StaleAttemptError
 
 RULES = RETRY_POLICY.rules

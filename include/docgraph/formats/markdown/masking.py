@@ -37,8 +37,11 @@ _MYST_SIGN = re.compile(r"^(?:\([\w:.,/ -]{1,200}\)=[ \t]*|(?:```+|:::+)\{[\w:-]
 _COLON_FENCE = re.compile(
     r"^[ \t]*:{3,}(?:[ \t]*(?:\{[\w:-]+\}|[\w-]+))?[ \t]*(\[[^\]\n]{0,300}\]|[^\n{}:]{0,300})?[ \t]*$", re.MULTILINE
 )
+_BRACE = re.compile(r"[{}]")
 _OPTION = re.compile(r"^[ \t]*:[\w-]{1,60}:(?:[ \t][^\n]*)?$")
-_HUGO_BLOCK = re.compile(r"\{\{[<%]\s*(?:/\s*)?(?!(?:rel)?ref\b)[\w./-]+(?:\s[^{}\n]{0,500})?\s*/?[>%]\}\}")
+#: The slash of a closing one stands apart from the name, or belongs to it.
+_HUGO_OPENINGS = tuple(re.compile(rf"\{{\{{[<%]\s*{slash}(?!(?:rel)?ref\b)[\w./-]+") for slash in (r"(?:/\s*)?", ""))
+_MAX_ARGUMENTS = 500
 
 
 @dataclass(slots=True)
@@ -140,9 +143,9 @@ def mask(text: str, start: int, *, mdx: bool) -> Masked:
                     blank(match.start(), match.end())
                 _blank_options(text, match.end() + 1, blank)
     if "{{" in text:
-        for match in _HUGO_BLOCK.finditer(text, start):
-            if not in_code(match.start()):
-                blank(match.start(), match.end())
+        for left, right in _hugo_blocks(text, start):
+            if not in_code(left):
+                blank(left, right)
     found.text = "".join(characters)
     found.drops.sort(key=lambda drop: drop.start)
     return found
@@ -269,6 +272,29 @@ def _mdx_comments(text: str, start: int) -> Iterator[tuple[int, int]]:
         counted = opening
         if ticks % 2 == 0 and not is_heading:
             yield opening, position
+
+
+def _hugo_blocks(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of Hugo's shortcodes but for links; their arguments stand on one line and have no braces."""
+    position = start
+    while opening := _HUGO_OPENINGS[0].search(text, position):
+        position = opening.start() + 1
+        brace = _BRACE.search(text, opening.end())
+        if brace is None:
+            return
+        end = brace.start()
+        if not text.startswith("}}", end) or text[end - 1] not in ">%":
+            continue
+        names = (pattern.match(text, opening.start()) for pattern in _HUGO_OPENINGS)
+        if any(name and _are_arguments(text[name.end() : end - 1]) for name in names):
+            position = end + 2
+            yield opening.start(), position
+
+
+def _are_arguments(between: str) -> bool:
+    arguments = between.removesuffix("/").rstrip()
+    on_one_line = len(arguments) <= _MAX_ARGUMENTS + 1 and "\n" not in arguments[1:]
+    return not arguments or (arguments[0].isspace() and on_one_line)
 
 
 def _veil_mathematics(text: str, start: int, characters: list[str], in_code: object) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from docgraph.api.health import DatasetReadiness, Health, Intake, Readiness
     from docgraph.api.integrity import Operation, RepairRequest
     from docgraph.api.jobs import AcceptedJobs, Job, JobDetails, JobRequest, Jobs, ResumedJob
+    from docgraph.api.quarantine import SetAside
     from docgraph.api.reports import Report
     from docgraph.api.search import SearchAnswer
     from docgraph.api.sources import SourceState
@@ -140,6 +141,25 @@ class ServiceClient(Transport):
         from docgraph.api.sources import SourceState
 
         return [decoded(SourceState, row) for row in self.json("GET", "/v1/sources")]
+
+    def quarantine(self) -> list[SetAside]:
+        """Return what was set aside."""
+        from docgraph.api.quarantine import Quarantined
+
+        return self.get(Quarantined, "/v1/quarantine").entries
+
+    def set_aside(self, entry: str) -> SetAside:
+        """Return one thing that was set aside, with what it held."""
+        from docgraph.api.quarantine import SetAside
+
+        return self.get(SetAside, f"/v1/quarantine/{_segment(entry)}")
+
+    def decide(self, entry: str, way: str) -> SetAside:
+        """Put it back (`retry`) or remove it (`drop`); RefusedError where that can't be."""
+        from docgraph.api.quarantine import SetAside
+
+        # Sent once: what a first try removed would not be found by a second.
+        return self.post(SetAside, f"/v1/quarantine/{_segment(entry)}/{way}", retry=False)
 
     def embeddings(self, tag: str, run_id: str | None = None) -> Embeddings:
         """Return the dataset's embedding versions and how far a move is."""

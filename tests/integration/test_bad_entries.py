@@ -6,13 +6,15 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 import redis
 
 from docgraph.state import State
-from support.integration.service_process import http, own_redis_url, sidecar, state
+from support.contract.state_helpers import new_job
+from support.integration.service_process import Sidecar, http, own_redis_url, sidecar, state
 
 __all__ = ["http", "own_redis_url", "sidecar", "state"]
 
@@ -104,3 +106,46 @@ def test_jobs_that_can_not_be_read_are_named_and_the_others_are_taken_in_and_lis
         shown = http.get(f"/v1/jobs/{job_id}")
         assert (shown.status_code, shown.json()["error"]["code"]) == (409, "state_unreadable")
     assert http.get("/metrics").status_code == 200
+
+
+def test_what_was_set_aside_at_any_entry_point_is_listed_put_back_or_dropped(
+    http: httpx.Client, sidecar: Sidecar, state: State, own_redis_url: str, tag: str
+) -> None:
+    bad, worn = str(uuid.uuid4()), state.jobs.enqueue(new_job(tag=tag)).job_id
+    far = sidecar.home / "ingest" / "watch" / "x" / ("/".join(["y" * 200] * 19))
+    with redis.Redis.from_url(own_redis_url) as client:
+        client.hset(f"ingest:state:{worn}", "v", "99")
+        client.xadd("ingest:jobs", {"job_id": bad, "source_uri": "https://[::1", "tag": tag})
+    build_deep(far)
+
+    def entries() -> dict[str, dict[str, str]]:
+        return {each["name"]: each for each in http.get("/v1/quarantine").raise_for_status().json()["entries"]}
+
+    wait_for(lambda: any(each["job_id"] == bad for each in entries().values()), "the entry is set aside")
+    kept = next(each for each in entries().values() if each["job_id"] == bad)
+    assert http.get(f"/v1/quarantine/{kept['id']}").json() == kept
+    assert http.post(f"/v1/quarantine/{kept['id']}/retry").status_code == 200
+    wait_for(
+        lambda: any(each["job_id"] == bad and each["id"] != kept["id"] for each in entries().values()),
+        "it is set aside anew",
+    )
+    again = next(each for each in entries().values() if each["job_id"] == bad)
+    assert http.post(f"/v1/quarantine/{again['id']}/drop").status_code == 200
+    assert http.post(f"/v1/quarantine/{again['id']}/drop").status_code == 404
+
+    key = entries()[f"ingest:state:{worn}"]
+    assert (key["door"], "newer docgraph" in key["reason"]) == ("state", True)
+    assert http.post(f"/v1/quarantine/{key['id']}/retry").status_code == 409
+    assert http.post(f"/v1/quarantine/{key['id']}/drop").status_code == 200
+    assert f"ingest:state:{worn}" not in entries()
+
+    (file,) = [each for each in entries().values() if each["door"] == "watch"]
+    assert "too long" in file["reason"]
+    for way in ("retry", "drop"):
+        assert http.post(f"/v1/quarantine/{file['id']}/{way}").status_code == 409
+
+
+def build_deep(folder: Path) -> None:
+    """Make a folder and a file in it whose path is nearly as long as a path can be."""
+    folder.mkdir(parents=True)
+    (folder / ("z" * (4_060 - len(str(folder))))).write_text("# Far\n")

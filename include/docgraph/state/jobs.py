@@ -330,6 +330,11 @@ class Jobs(JobQueries):
         arguments = (now(), job_id, run_id, reason[:MESSAGE_LIMIT], uuid.uuid4().hex)
         return [str(part) for part in self._server.script("restart", [keys.state(job_id)], arguments)]
 
+    def forget_unreadable(self, job_id: str) -> None:
+        """Remove a job that can't be read; its entry in the stream, if it has one, is taken in anew. Repeated, it does nothing more."""
+        if self.look_at([job_id])[1]:
+            self._server.script("forget", [keys.state(job_id)], (job_id, *JobStatus))
+
     def purge(self, final_older_than_seconds: float) -> int:
         """Remove jobs that ended longer ago than this, with their checkpoints and events; return how many."""
         removed = 0

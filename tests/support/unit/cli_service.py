@@ -44,6 +44,7 @@ from docgraph.api.jobs import (
     ResumedJob,
     StartedRun,
 )
+from docgraph.api.quarantine import Door, Quarantined, SetAside
 from docgraph.api.reports import Reason, Report
 from docgraph.api.search import Evidence, SearchAnswer
 from docgraph.api.snapshots import Snapshot
@@ -324,6 +325,17 @@ def build(door: FakeDoor) -> Starlette:
         )  # fmt: skip
         return refused(request) or JSONResponse([row.as_json()])
 
+    async def quarantine(request: Request) -> Response:
+        kept = SetAside(
+            id="stream-1-0", door=Door.STREAM, name="ingest:jobs 1-0", code="document_error", reason="'x' is not a valid address",
+            fields={"source_uri": "x"},
+        )  # fmt: skip
+        if (wanted := request.path_params.get("entry_id")) is None:
+            return refused(request) or JSONResponse(Quarantined(entries=[kept]).as_json())
+        if wanted != kept.id:
+            return error(404, "not_set_aside", f"Nothing that was set aside has the id {wanted}.")
+        return JSONResponse(kept.as_json())
+
     async def sources(request: Request) -> Response:
         withheld = WithheldDeletions(
             documents=1234, since="2026-11-28T02:00:00.000000Z", decision="waiting", decided_by="", plan_id="0" * 64
@@ -411,6 +423,9 @@ def build(door: FakeDoor) -> Starlette:
             Route("/v1/search", search),
             Route("/v1/datasets", datasets),
             Route("/v1/sources", sources),
+            Route("/v1/quarantine", quarantine),
+            Route("/v1/quarantine/{entry_id}", quarantine),
+            Route("/v1/quarantine/{entry_id}/{way}", quarantine, methods=["POST"]),
             Route("/v1/datasets/{tag}/embeddings", embeddings),
             Route("/v1/datasets/{tag}/reembed", reembed, methods=["POST"]),
         ]

@@ -71,6 +71,8 @@ def test_every_request_body_but_raw_bytes_is_a_model(app: FastAPI) -> None:
         "/v1/snapshots",
         "/v1/jobs/{job_id}/cancel",
         "/v1/jobs/{job_id}/resume",
+        "/v1/quarantine/{entry_id}/drop",
+        "/v1/quarantine/{entry_id}/retry",
         "/v1/datasets/{tag}/reembed/abort",
     }
 

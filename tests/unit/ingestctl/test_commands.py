@@ -194,6 +194,20 @@ def test_sources_are_listed_with_what_waits_for_a_person() -> None:
     assert told[1]["withheld"]["decision"] == "waiting"
 
 
+@pytest.mark.usefixtures("door")
+def test_what_was_set_aside_is_listed_shown_put_back_and_dropped() -> None:
+    listed = ingestctl("quarantine", "list")
+    assert "stream-1-0  stream  ingest:jobs 1-0" in listed.out
+    assert "'x' is not a valid address" in listed.out
+    assert "source_uri: x" not in listed.out
+    assert "source_uri: x" in ingestctl("quarantine", "show", "stream-1-0").out
+    assert "stream-1-0  is in the stream again" in ingestctl("quarantine", "retry", "stream-1-0").out
+    assert "stream-1-0  is removed" in ingestctl("quarantine", "drop", "stream-1-0").out
+    assert ingestctl("quarantine", "list", "--json").json["entries"][0]["code"] == "document_error"
+    unknown = ingestctl("quarantine", "drop", "nothing")
+    assert (unknown.code, "Nothing that was set aside has the id nothing" in unknown.err) == (4, True)
+
+
 def move(current: str, building: str | None, state: str, step: str = "backfill", error: str = "") -> Embeddings:
     """How a dataset stands that moves from the version `old` to `new`."""
     roles = {"old": "current" if current == "old" else "kept", "new": "current" if current == "new" else "building"}
@@ -287,6 +301,7 @@ def closed_port() -> str:
         ("search", "q", "--tag", "t"),
         ("datasets",),
         ("sources",),
+        ("quarantine", "list"),
         ("ready",),
         ("reembed", "--tag", "t"),
         ("retire-embeddings", "v", "--tag", "t"),

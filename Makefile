@@ -56,9 +56,9 @@ test-phase-6: setup-tests walls ## The same: results in reports/phase-6/
 
 prove: setup ## Check the commit protocol (millions of interleavings) and how costly documents grow (half an hour)
 	@$(PYTHON_IN_VENV) tests/proofs/protocol_model.py
-	@PYTHONPATH=include:tests $(PYTHON_IN_VENV) tests/proofs/growth.py
 	@DOCGRAPH_PROTOCOL_EXAMPLES=1000 DOCGRAPH_DOUBLE_ROUNDS=100 $(PYTHON_IN_VENV) -m pytest -q --durations=0 tests/integration/test_protocol_machine.py \
 		tests/proofs/prove_machine.py tests/integration/test_double_attempts.py
+	@PYTHONPATH=include:tests $(PYTHON_IN_VENV) tests/proofs/growth.py
 
 chaos: setup-tests ## Kill every process at every named place of a run (about an hour)
 	@$(PYTHON_IN_VENV) -m pytest tests/chaos -m "matrix or not matrix"

@@ -20,6 +20,8 @@ MIRRORED = "handbook"
 BUCKET_SOURCE, BUCKET_CONNECTION = "bucket", "docs_bucket"
 #: Seconds between two looks, short for the tests' sake.
 LOOK_SECONDS = 1.0
+#: Seconds after which the intake of the session's stack counts as standing still; its heartbeats come every 5 s.
+STILL_SECONDS = 12.0
 #: Of the ports of a session's stack, the one of the server that has the bucket.
 S3_PORT_OFFSET = 9
 
@@ -36,9 +38,13 @@ def configure(home: Path, repository: Path) -> None:
         f"  - {{name: {BUCKET_SOURCE}, kind: s3, where: 's3://{BUCKET}', connection: {BUCKET_CONNECTION}, "
         f"poll_seconds: {LOOK_SECONDS}}}\n"
     )
+    own = (repository / "config" / "ingest.yaml").read_text(encoding="utf-8")
+    for key in ("round_seconds", "progress_seconds"):
+        assert f"{key}: 25 " in own
+        own = own.replace(f"{key}: 25 ", f"{key}: {STILL_SECONDS:g} ")
     path = home / "config" / "ingest.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text((repository / "config" / "ingest.yaml").read_text(encoding="utf-8") + sources, encoding="utf-8")
+    path.write_text(own + sources, encoding="utf-8")
 
 
 def bucket_connection(access: AwsAccess) -> dict[str, str]:

@@ -28,7 +28,7 @@ PORT_OFFSETS: Mapping[str, int] = {
 }
 HOME_FOLDER = ".docgraph"
 #: Sections of `config/ingest.yaml` whose values can also be given as `DOCGRAPH_<SECTION>_<KEY>`.
-OPTION_SECTIONS = ("limits", "pipeline", "verdict", "watch", "gate", "dispatch", "retention")
+OPTION_SECTIONS = ("limits", "pipeline", "verdict", "watch", "gate", "dispatch", "liveness", "retention")
 #: Settings of this module whose names look like such a value.
 _NO_OPTIONS = frozenset({"DOCGRAPH_WATCH_ROOT"})
 

@@ -8,7 +8,7 @@ PYTHON_IN_VENV := .venv/bin/python
 STACK := $(PYTHON_IN_VENV) -m docgraph_local
 WITH_STACK := eval "$$($(STACK) env)" &&
 
-.PHONY: help setup setup-tests up down status env logs clean preflight walls check test test-phase-6 prove chaos bench eval eval-sentences fit-ranking eval-formats eval-links demo
+.PHONY: help setup setup-tests up down status env logs clean preflight walls check test test-phase-6 prove chaos drill bench eval eval-sentences fit-ranking eval-formats eval-links demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ prove: setup ## Check the commit protocol (millions of interleavings) and how co
 
 chaos: setup-tests ## Kill every process at every named place of a run (about an hour)
 	@$(PYTHON_IN_VENV) -m pytest tests/chaos -m "matrix or not matrix"
+
+drill: setup-tests ## Bring bad entries to every door of a whole stack, beside good ones (ENTRIES=1000 SEED=20261128; an hour)
+	@DOCGRAPH_DRILL_ENTRIES=$(or $(ENTRIES),1000) DOCGRAPH_DRILL_SEED=$(or $(SEED),20261128) \
+		$(PYTHON_IN_VENV) -m pytest -q -s tests/e2e/test_bad_entries.py
 
 bench: up ## Seed 50,000 synthetic sections and measure how fast they are searched and compared (minutes)
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/seed_synthetic.py --tag bench --once

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docgraph.state.cursors import Cursors, Settled
-from docgraph.state.events import FROM_START, Events
+from docgraph.state.events import FROM_START, Events, is_entry_id
 from docgraph.state.gate import Gate, GateState
 from docgraph.state.jobs import Jobs
 from docgraph.state.lease import Lease
@@ -48,6 +48,7 @@ __all__ = [
     "Withheld",
     "Withholdings",
     "awaited",
+    "is_entry_id",
 ]
 
 

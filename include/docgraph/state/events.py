@@ -6,6 +6,7 @@ and for reading. A job's events are numbered (`seq`) without a gap; at most abou
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -18,8 +19,17 @@ from docgraph.state.server import Server
 #: Where a reader starts that has seen nothing.
 FROM_START = "0-0"
 
+_ENTRY_ID = re.compile(r"([0-9]{1,20})-([0-9]{1,20})")
+_LARGEST = 2**64 - 1
+
 #: (job id, entry id to go on after, event)
 Record = tuple[str, str, Event]
+
+
+def is_entry_id(text: str) -> bool:
+    """Whether a text is the id of a stream's entry: two numbers of 64 bits, in digits."""
+    found = _ENTRY_ID.fullmatch(text)
+    return found is not None and all(int(part) <= _LARGEST for part in found.groups())
 
 
 class Events:

@@ -22,7 +22,7 @@ from docgraph.api.jobs import MAX_JOBS, Progress
 from docgraph.domain.errors import JobNotFoundError, StoreUnavailableError
 from docgraph.domain.jobs import Event
 from docgraph.runtime.web import ApiError
-from docgraph.state import FROM_START, State
+from docgraph.state import FROM_START, State, is_entry_id
 from ingestion_service.lanes import in_lane
 from ingestion_service.service import Svc
 
@@ -106,17 +106,18 @@ def cursor_of(text: str | None, job_ids: Sequence[str]) -> dict[str, str]:
     if not text:
         return dict.fromkeys(job_ids, FROM_START)
     entry_id, _, last_job = text.partition("/")
-    try:
-        milliseconds, sequence, _ = order_of(entry_id, "")
-    except ValueError as error:
-        raise ApiError(
-            422,
-            "bad_cursor",
-            f"{text!r} is not a cursor of this stream.",
-            "Send the `id` of the last event, or nothing.",
-        ) from error
+    if not is_entry_id(entry_id):
+        raise bad_cursor(text)
+    milliseconds, sequence, _ = order_of(entry_id, "")
     before = _before(milliseconds, sequence)
     return {job_id: entry_id if job_id <= last_job or not last_job else before for job_id in job_ids}
+
+
+def bad_cursor(text: str) -> ApiError:
+    """Return the answer to who goes on after an entry that can't be one."""
+    return ApiError(
+        422, "bad_cursor", f"{text!r} is not a cursor of this stream.", "Send the `id` of the last event, or nothing."
+    )
 
 
 def order_of(entry_id: str, job_id: str) -> Order:

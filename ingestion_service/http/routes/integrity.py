@@ -20,8 +20,9 @@ from docgraph.readiness import audit as auditing
 from docgraph.readiness.operations import Target
 from docgraph.retrieval import UnknownDatasetError
 from docgraph.runtime.web import ApiError
-from docgraph.state import FROM_START, OperationKind, OperationState
+from docgraph.state import FROM_START, OperationKind, OperationState, is_entry_id
 from docgraph.stores.graph import GraphStore
+from ingestion_service.http.routes.events import bad_cursor
 from ingestion_service.lanes import in_lane
 from ingestion_service.operations import OPERATION_STORES, find, start
 from ingestion_service.service import Service, Svc
@@ -68,13 +69,8 @@ async def events(
     """Stream what is told of it, after an event if one is named; `event: end` or `event: error` is the last."""
     await in_lane(service.lanes.streams, lambda: find(service, run_id))
     cursor = last_event_id or after or FROM_START
-    if not all(part.isdecimal() for part in cursor.split("-")):
-        raise ApiError(
-            422,
-            "bad_cursor",
-            f"{cursor!r} is not a cursor of this stream.",
-            "Send the `id` of the last event, or nothing.",
-        )
+    if not is_entry_id(cursor):
+        raise bad_cursor(cursor)
     return service.streams.response(_stream(service, run_id, cursor))
 
 

@@ -23,7 +23,9 @@ def test_a_bare_entry_id_is_a_cursor_for_all_jobs() -> None:
     assert cursor_of("1700-0", ["a", "b"]) == {"a": "1700-0", "b": "1700-0"}
 
 
-@pytest.mark.parametrize("text", ["x", "12", "a-b/c", "/a"])
+@pytest.mark.parametrize(
+    "text", ["x", "12", "a-b/c", "/a", "1_0-0", "+1-0", "1-0-0", "٣-0", " 1-0", f"{2**64}-0", "9" * 5000 + "-0"]
+)
 def test_something_else_is_refused(text: str) -> None:
     with pytest.raises(ApiError) as caught:
         cursor_of(text, ["a"])

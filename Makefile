@@ -65,7 +65,7 @@ chaos: setup-tests ## Kill every process at every named place of a run (about an
 
 drill: setup-tests ## Bring bad entries to every door of a whole stack, beside good ones (ENTRIES=1000 SEED=20261128; an hour)
 	@DOCGRAPH_DRILL_ENTRIES=$(or $(ENTRIES),1000) DOCGRAPH_DRILL_SEED=$(or $(SEED),20261128) \
-		$(PYTHON_IN_VENV) -m pytest -q -s tests/e2e/test_bad_entries.py
+		$(PYTHON_IN_VENV) -m pytest -q -s tests/e2e/drill_bad_entries.py
 
 bench: up ## Seed 50,000 synthetic sections and measure how fast they are searched and compared (minutes)
 	@$(WITH_STACK) $(PYTHON_IN_VENV) scripts/seed_synthetic.py --tag bench --once

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import redis
@@ -73,6 +74,29 @@ def test_the_same_job_added_twice_leaves_one_entry(state: State, raw: redis.Redi
     state.jobs.admit(second, job)
     assert [each.entry_id for each in state.jobs.waiting(0)] == [first]
     assert_consistent(raw)
+
+
+@pytest.mark.parametrize("content", ["a", "b"], ids=["the same request", "another request"])
+@pytest.mark.parametrize("ended", [False, True], ids=["queued", "ended"])
+def test_an_entry_with_the_id_of_a_job_that_has_its_own_is_no_job_that_waits(
+    state: State, raw: redis.Redis, content: str, ended: bool
+) -> None:
+    job = new_job(URI, "a")
+    state.jobs.enqueue(job)
+    if ended:
+        state.jobs.claim(RUN, tag=TAG, job_ids=[job.job_id])
+        state.jobs.fail(job.job_id, code="document_error", message="for the test", run_id=RUN)
+    entry_id, fields = xadd(raw, new_job(URI, content), job_id=job.job_id)
+    waiting = {each.entry_id: each for each in state.jobs.waiting(0)}
+    assert waiting[entry_id].is_foreign, "nobody would ever look at it, and it would wait for ever"
+    again = replace(new_job(URI, content), job_id=job.job_id)
+    if content == "a":
+        state.jobs.admit(entry_id, again)
+    else:
+        with pytest.raises(IllegalTransitionError, match="in use for another request"):
+            state.jobs.admit(entry_id, again)
+        assert state.jobs.reject(entry_id, fields, "job_id_in_use", "the id is in use") != job.job_id
+    assert [each.fields["job_id"] for each in state.jobs.waiting(0)] == ([] if ended else [job.job_id])
 
 
 def test_an_entry_for_which_a_queued_job_answers_is_removed(state: State, raw: redis.Redis) -> None:

@@ -140,18 +140,17 @@ class Jobs(JobQueries):
             # From tomorrow: the clock was put back, and how long they wait is not known. Waiting a day would be worse.
             ahead = present_ms + _CLOCK_TOLERANCE_MS
             entries = entries + self._server.call("XRANGE", keys.JOBS, ahead, "+", "COUNT", limit - len(entries))
-        # A key of another type has no status: the entry is turned away, because its id is in use for something else.
-        statuses = [
-            "" if isinstance(status, StateUnreadableError) else status
-            for status in self._server.call_each(
-                [("HGET", keys.state(fields.get("job_id", "")), "status") for _, fields in entries]
-            )
-        ]
+        found = self._server.call_each(
+            [("HMGET", keys.state(fields.get("job_id", "")), "status", "entry") for _, fields in entries]
+        )
         return [
             StreamEntry(
-                entry_id, dict(fields), max(0, present_ms - int(entry_id.partition("-")[0])) / 1_000, status or ""
+                entry_id,
+                dict(fields),
+                max(0, present_ms - int(entry_id.partition("-")[0])) / 1_000,
+                _own_status(entry_id, values),
             )
-            for (entry_id, fields), status in zip(entries, statuses, strict=True)
+            for (entry_id, fields), values in zip(entries, found, strict=True)
         ]
 
     def take_up_again(self, job_id: str, run_id: str) -> bool:
@@ -344,6 +343,14 @@ class Jobs(JobQueries):
             removed += batch
             if batch < _PURGE_BATCH:
                 return removed
+
+
+def _own_status(entry_id: str, values: Any) -> str:
+    """Return the status of the job that an entry is of, "" where its id is in use for another entry, another request or something else."""
+    if isinstance(values, StateUnreadableError):
+        return ""
+    status, own_entry = values
+    return str(status) if status and own_entry == entry_id else ""
 
 
 def _paired(flat: Sequence[str] | Mapping[str, str]) -> dict[str, str]:

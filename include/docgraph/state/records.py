@@ -47,7 +47,7 @@ class UnreadableJob:
 
 @dataclass(frozen=True, slots=True)
 class StreamEntry:
-    """An entry of `ingest:jobs` that nobody has claimed; `status` is empty where the job has no state (a foreign entry)."""
+    """An entry of `ingest:jobs` that nobody has claimed; `status` is its job's, empty where it has none yet (a foreign entry)."""
 
     entry_id: str
     fields: dict[str, str]

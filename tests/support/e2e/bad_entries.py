@@ -190,7 +190,10 @@ def _long_name(drill: Drill) -> Ending:
 
 
 def _name_of_bytes(drill: Drill) -> Ending:
-    return drill.dropped(drill.name("-caf").encode() + b"\xe9.md", "# Name\n\nText.\n")
+    name = drill.name("-caf")
+    drill.dropped(name.encode() + b"\xe9.md", "# Name\n\nText.\n")
+    # An address is text: what is none is replaced in it.
+    return lambda: drill.end_of(f"fs://ingest/watch/{drill.drops.tag}/{name}\ufffd.md")
 
 
 def _line_in_the_name(drill: Drill) -> Ending:
@@ -217,6 +220,7 @@ _STREAM: dict[str, Callable[[Drill], Ending]] = {
     "bytes in every field": lambda d: d.added(job_id=b"\xff", tag=b"\xfe", checksum=b"\xfd", created_at=b"\xfc"),
     "a checksum that is none": lambda d: d.added(checksum="md5:1"),
     "a snapshot that is not there": lambda d: d.added(),
+    "the id of another entry's job": lambda d: d.added(job_id=d.any_job()),
     "an operation that is none": lambda d: d.added(op="explode"),
     "a time that is none": lambda d: d.added(created_at="tomorrow"),
     "a format that nobody reads": lambda d: d.added(content_type="x" * d.draw.randrange(1, 5000)),

@@ -1,4 +1,4 @@
-"""The liveness of the intake as this process sees it: asked when somebody wants to know, bounded in time, kept for some seconds.
+"""The liveness of the intake as this process sees it: read on request, bounded in time, kept for some seconds.
 
 What is asked and how it is judged is `docgraph.readiness.liveness`.
 """

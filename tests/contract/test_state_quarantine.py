@@ -6,7 +6,8 @@ import pytest
 import redis
 
 from docgraph.domain.jobs import JobStatus, new_job_id
-from docgraph.state import Door, State
+from docgraph.domain.quarantine import Door
+from docgraph.state import State
 from support.contract.state_helpers import TAG, append, assert_consistent
 
 BAD_ADDRESSES = ("https://[::1", "x:" + "a" * 100_000, "\x00:\x00", "no scheme", "http://ex\u2100ample/")

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pydantic import Field
 
 from docgraph.api.base import AnswerModel
-
-
-class Door(StrEnum):
-    """Where it came in: the watch folder, the stream `ingest:jobs`, or a job's key in Redis."""
-
-    WATCH = "watch"
-    STREAM = "stream"
-    STATE = "state"
+from docgraph.domain.quarantine import Door
 
 
 class SetAside(AnswerModel):

@@ -85,7 +85,7 @@ def as_job(new: NewJob) -> Job:
     """Give a request its id and time."""
     return Job(
         job_id=new_job_id(),
-        # What is no address has no canonical spelling; a request for it is only ever refused.
+        # An invalid address has no canonical spelling; a request for it is only ever refused.
         source_uri=canonical_source_uri(new.source_uri) if is_address(new.source_uri) else new.source_uri,
         content_type=new.content_type,
         checksum=new.checksum,

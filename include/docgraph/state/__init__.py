@@ -9,7 +9,7 @@ from docgraph.state.jobs import Jobs
 from docgraph.state.lease import Lease
 from docgraph.state.liveness import Heartbeat, Liveness, Movement, RunningJob
 from docgraph.state.operations import OperationEvent, OperationKind, Operations, OperationState, OperationStatus
-from docgraph.state.quarantine import Door, Quarantine, SetAside
+from docgraph.state.quarantine import Quarantine, SetAside
 from docgraph.state.readiness import Readiness
 from docgraph.state.records import Checkpoint, Enqueued, StreamEntry, UnreadableJob
 from docgraph.state.reembeddings import Reembeddings
@@ -21,7 +21,6 @@ __all__ = [
     "Checkpoint",
     "Cursors",
     "Decision",
-    "Door",
     "Enqueued",
     "Events",
     "Gate",

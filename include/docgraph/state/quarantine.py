@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from docgraph.domain.quarantine import Door
 from docgraph.state import keys
 from docgraph.state.server import Server
 
 _LISTED = 10_000
-
-
-class Door(StrEnum):
-    """Where something came in that was set aside."""
-
-    WATCH = "watch"
-    STREAM = "stream"
-    STATE = "state"
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,21 +120,13 @@ class Server:
 
     def call_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Send commands that may be repeated in one go, not as a transaction, and return their answers."""
-        if not commands:
-            return []
-        with self.explaining(), self._client.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            return list(pipeline.execute())
+        with self.explaining():
+            return self._answers(commands)
 
     def call_each(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Send commands as `call_many` does; a key of another type gives a `StateUnreadableError` in the place of its answer."""
-        if not commands:
-            return []
-        with self.explaining(), self._client.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            answers = list(pipeline.execute(raise_on_error=False))
+        with self.explaining():
+            answers = self._answers(commands, raise_on_error=False)
             for number, answer in enumerate(answers):
                 if not isinstance(answer, redis.exceptions.RedisError):
                     continue
@@ -144,6 +136,14 @@ class Server:
                     f"{commands[number][1]} is of another type than docgraph keeps there"
                 )
         return answers
+
+    def _answers(self, commands: Sequence[Sequence[Argument]], *, raise_on_error: bool = True) -> list[Any]:
+        if not commands:
+            return []
+        with self._client.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            return list(pipeline.execute(raise_on_error=raise_on_error))
 
     def transaction(self, commands: Sequence[Sequence[Argument]]) -> None:
         """Send commands that take effect together (MULTI … EXEC)."""

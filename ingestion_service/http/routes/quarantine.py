@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from docgraph.api.quarantine import Door, Quarantined, SetAside
+from docgraph.api.quarantine import Quarantined, SetAside
 from docgraph.domain.identity import content_hash
+from docgraph.domain.quarantine import Door
 from docgraph.runtime.web import ApiError
 from docgraph.sources.files import printable
 from docgraph.sources.filesystem import DropFolder
@@ -83,7 +84,7 @@ def _found(service: Service, entry_id: str) -> SetAside:
 
 def _entry(kept: Kept) -> SetAside:
     return SetAside(
-        id=kept.id, door=Door(kept.door), name=kept.name, code=kept.code, reason=kept.reason, at=kept.at, job_id=kept.job_id,
+        id=kept.id, door=kept.door, name=kept.name, code=kept.code, reason=kept.reason, at=kept.at, job_id=kept.job_id,
         fields=dict(kept.fields),
     )  # fmt: skip
 

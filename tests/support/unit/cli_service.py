@@ -44,12 +44,13 @@ from docgraph.api.jobs import (
     ResumedJob,
     StartedRun,
 )
-from docgraph.api.quarantine import Door, Quarantined, SetAside
+from docgraph.api.quarantine import Quarantined, SetAside
 from docgraph.api.reports import Reason, Report
 from docgraph.api.search import Evidence, SearchAnswer
 from docgraph.api.snapshots import Snapshot
 from docgraph.api.sources import SourceState, WithheldDeletions
 from docgraph.domain.jobs import STAGES, Event, JobStatus, now
+from docgraph.domain.quarantine import Door
 from ingestctl.main import run
 
 TOKEN = "a-token-for-tests"

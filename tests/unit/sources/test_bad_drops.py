@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
@@ -15,24 +16,12 @@ from docgraph.domain.errors import DocumentError
 from docgraph.sources.base import Change, Place
 from docgraph.sources.dropped import dropped_files
 from docgraph.sources.filesystem import DropFolder
+from support.unit import watch_folder
 
 NOBODY = 65534
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    made = tmp_path / "ingest" / "watch"
-    made.mkdir(parents=True)
-    return made
-
-
-def drop(root: Path, name: str, text: str = "# Page\n", *, ready: bool = True) -> Path:
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    if ready:
-        path.with_name(path.name + ".ready").touch()
-    return path
+drop = functools.partial(watch_folder.drop, ready=True)
 
 
 def take(folder: DropFolder, seen: list[str] | None = None) -> tuple[dict[str, bytes], list[str]]:

@@ -13,24 +13,9 @@ from docgraph.sources.base import Change, Place
 from docgraph.sources.dropped import Dropped, dropped_files
 from docgraph.sources.filesystem import DropFolder, tag_of
 from docgraph.sources.stillness import Stillness
+from support.unit.watch_folder import drop
 
 DAY = 86_400.0
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    made = tmp_path / "ingest" / "watch"
-    made.mkdir(parents=True)
-    return made
-
-
-def drop(root: Path, name: str, text: str = "# Page\n", *, ready: bool = False) -> Path:
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    if ready:
-        path.with_name(path.name + ".ready").touch()
-    return path
 
 
 def take(folder: DropFolder, seen: list[str] | None = None) -> list[Change]:

@@ -80,7 +80,7 @@ class WebList:
         """Mirror what the list at `where` names; nothing is asked for yet.
 
         Raises:
-            ForbiddenAddressError: `where` is no address that may be asked; the message is a clause that follows it.
+            ForbiddenAddressError: `where` is not an address that may be requested; the message is a clause that follows it.
         """
         self.name = name
         self._tag = tag
